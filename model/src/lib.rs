@@ -1,1 +1,6 @@
-//! placeholder
+//! The engine: model files, tokenizer, transformer, decoders and the worker that runs them.
+//!
+//! Knows nothing of editors: no LSP types, no ropes. Only this crate knows candle.
+
+pub mod cache;
+pub mod catalogue;

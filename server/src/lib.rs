@@ -1,1 +1,3 @@
-//! placeholder
+//! The Redraft language server and command line, as a library; `main.rs` only hands over to [`cli`].
+
+pub mod cli;

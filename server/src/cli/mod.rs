@@ -1,0 +1,84 @@
+//! The command line: parses the arguments, sets up logging, runs one subcommand, prints its error.
+//!
+//! One file a subcommand: each has an `Args` (clap) and `run(&Args) -> anyhow::Result<Exit>`; to add one, add a
+//! variant to [`Command`] and an arm to [`run`]. A command prints its result with [`print`], so that a closed pipe
+//! (`redraft model list | head -1`) ends it quietly. Source code of the user is never logged.
+
+mod exit;
+mod model;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+pub use exit::{Exit, UsageError};
+
+/// Lands an assistant's suggested edit in a file, rewritten by a small code model that runs on this machine.
+#[derive(Parser)]
+#[command(name = "redraft", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List, fetch and check the models that Redraft can run
+    Model(model::Args),
+}
+
+/// Runs the command line of this process to its end.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging();
+    run(cli.command).unwrap_or_else(|error| report(&error)).into()
+}
+
+fn run(command: Option<Command>) -> anyhow::Result<Exit> {
+    match command {
+        Some(Command::Model(args)) => model::run(&args),
+        None => {
+            print(&Cli::command().render_help().to_string())?;
+            Ok(Exit::Usage)
+        }
+    }
+}
+
+/// Logs go to standard error, filtered by `REDRAFT_LOG` (`debug`, or `redraft_model::fetch=debug,info`).
+fn start_logging() {
+    let asked = std::env::var("REDRAFT_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(&asked).ok().filter(|_| !asked.is_empty());
+    let ignored = filter.is_none() && !asked.is_empty();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new("warn")))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    if ignored {
+        tracing::warn!("REDRAFT_LOG={asked:?} is not a log filter and was ignored; try REDRAFT_LOG=debug");
+    }
+}
+
+/// Prints the error as plain sentences and says which exit code it stands for.
+fn report(error: &anyhow::Error) -> Exit {
+    if closed_pipe(error) {
+        return Exit::Done;
+    }
+    // Standard error may be closed as well; there is nobody left to tell then.
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    if error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::Failed }
+}
+
+/// Whether the reader of our standard output went away, as `head` does when it has enough.
+fn closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes a command's result to standard output.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
