@@ -1,3 +1,6 @@
 //! The Redraft language server and command line, as a library; `main.rs` only hands over to [`cli`].
 
+pub mod apply;
 pub mod cli;
+pub mod merge;
+pub mod suggestion;

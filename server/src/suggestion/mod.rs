@@ -1,0 +1,123 @@
+//! Reading what an assistant pastes: snippets with elision markers, whole items, search/replace blocks, unified diffs
+//! and whole files, in fences and prose or bare.
+//!
+//! Parsing is pure and total: any text gives either a typed [`Suggestion`] or a [`SuggestionError`] that says what is
+//! missing. It never looks at the file; where a line could be a marker or code, both readings are kept.
+
+mod blocks;
+mod fence;
+mod marker;
+
+use thiserror::Error;
+
+pub use marker::{Marker, read_marker};
+
+/// A suggestion, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suggestion {
+    /// The path of the file it is for, if it names one.
+    pub target: Option<String>,
+    /// What it says.
+    pub body: Body,
+    /// It came with chat prose around a fence: such text is often careless about whitespace and quotes.
+    pub chatty: bool,
+}
+
+/// What a suggestion says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// Pieces of the edited file, each with or without elision markers.
+    Snippets(Vec<Vec<Element>>),
+    /// Search/replace blocks or the hunks of a diff: exact text to be found and put in its place.
+    Hunks(Vec<Hunk>),
+}
+
+/// One line of a snippet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Element {
+    /// A line of code.
+    Line(String),
+    /// A line that stands for code left out.
+    Marker(Marker),
+}
+
+/// One exact replacement.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Hunk {
+    /// The lines, in order.
+    pub lines: Vec<HunkLine>,
+    /// The 1-based line of the old file where it claims to stand; assistants count badly, so this is a hint.
+    pub line_hint: Option<usize>,
+    /// The text after a diff's second `@@`, often the header of the enclosing item.
+    pub section: Option<String>,
+}
+
+/// One line of a hunk.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HunkLine {
+    /// Stands in both files.
+    Context(String),
+    /// Stands in the old file only.
+    Removed(String),
+    /// Stands in the new file only.
+    Added(String),
+}
+
+impl Hunk {
+    /// The lines to be found in the old file.
+    pub fn old(&self) -> Vec<&str> {
+        self.lines
+            .iter()
+            .filter_map(|line| match line {
+                HunkLine::Context(text) | HunkLine::Removed(text) => Some(text.as_str()),
+                HunkLine::Added(_) => None,
+            })
+            .collect()
+    }
+}
+
+/// Why a text is no suggestion.
+#[derive(Debug, Error, PartialEq)]
+pub enum SuggestionError {
+    /// Nothing there.
+    #[error("the suggestion is empty: paste the assistant's code, diff or search/replace block")]
+    Empty,
+    /// Prose without code.
+    #[error("the suggestion has no code in it, only prose: paste the assistant's code block too")]
+    ProseOnly,
+    /// A search/replace block that stops in the middle.
+    #[error(
+        "the search/replace block that starts on line {line} has no {missing:?} line: it was probably cut off"
+    )]
+    Truncated {
+        /// 1-based line of the block's start.
+        line: usize,
+        /// What was not found.
+        missing: &'static str,
+    },
+    /// A fence that is not closed right after it opens, or holds nothing.
+    #[error("the code block is empty: paste the assistant's whole answer")]
+    EmptyBlock,
+    /// Only markers: nothing to change.
+    #[error("the suggestion consists of elision markers only: it does not say what to change")]
+    OnlyMarkers,
+}
+
+impl Suggestion {
+    /// Whether it names exact text to replace.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.body, Body::Hunks(_))
+    }
+}
+
+/// Reads `text`. `language` (an LSP language id) settles lines that are a marker in one language and code in another;
+/// `path` picks the parts meant for that file where the text is about several files.
+pub fn parse(text: &str, language: Option<&str>, path: Option<&str>) -> Result<Suggestion, SuggestionError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(SuggestionError::Empty);
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let document = fence::split(&lines, path)?;
+    blocks::read(document, language)
+}
