@@ -202,39 +202,6 @@ impl Problem {
             }
         }
     }
-
-    /// The same problem read from the end to the start.
-    pub(super) fn reversed(&self) -> Problem {
-        let size = self.size;
-        let flip = |gap: &Gap| Gap {
-            start: gap.end.iter().rev().copied().collect(),
-            end: gap.start.iter().rev().copied().collect(),
-            empty: gap.empty,
-        };
-        let rows = self
-            .rows
-            .iter()
-            .rev()
-            .map(|row| match row {
-                Row::Gap(gap) => Row::Gap(flip(gap)),
-                Row::Line { insert, pairs } => Row::Line {
-                    insert: *insert,
-                    pairs: pairs
-                        .iter()
-                        .rev()
-                        .map(|pair| Pair { at: (size - 1 - pair.at as usize) as u32, ..*pair })
-                        .collect(),
-                },
-            })
-            .collect();
-        Problem {
-            size,
-            rows,
-            jumps: self.jumps.iter().rev().map(|gap| gap.as_ref().map(flip)).collect(),
-            delete: self.delete.iter().rev().copied().collect(),
-            open: self.open,
-        }
-    }
 }
 
 impl Gap {
@@ -269,17 +236,6 @@ impl Table {
         } else {
             (self.clean[index], false)
         }
-    }
-
-    /// The cheapest price of the whole alignment.
-    pub(super) fn total(&self) -> f32 {
-        self.best(self.clean.len() - 1).0
-    }
-
-    /// The price of the cheapest way to the state before row `row` and file line `at`.
-    pub(super) fn price(&self, row: usize, at: usize) -> (f32, f32) {
-        let index = row * self.width + at;
-        (self.clean[index], self.edited[index])
     }
 
     /// The steps of the cheapest alignment.
