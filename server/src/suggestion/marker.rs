@@ -119,12 +119,11 @@ pub fn read_marker(line: &str, language: Option<&str>) -> Option<Marker> {
         dots && body.chars().all(|c| ".…[]()<>*-_ ".contains(c))
     } else if dots {
         let edge = body.trim_matches(|c: char| "[](){}<>*-_ ".contains(c));
-        let at_edge =
-            edge.starts_with("...") || edge.starts_with('…') || edge.ends_with("...") || edge.ends_with('…');
+        let starts = edge.starts_with("...") || edge.starts_with('…');
+        let ends = edge.ends_with("...") || edge.ends_with('…');
         let known = words.iter().filter(|word| MARKER_WORDS.contains(&word.as_str())).count();
-        commented
-            && at_edge
-            && (known == words.len() || (known * 2 >= words.len() && has_elision_word(&words)))
+        let mostly_known = starts && known * 2 >= words.len() && has_elision_word(&words);
+        commented && (starts || ends) && (known == words.len() || mostly_known)
     } else {
         commented && words.len() <= 9 && reads_as_elision(&words)
     };
