@@ -4,3 +4,4 @@ pub mod apply;
 pub mod cli;
 pub mod merge;
 pub mod suggestion;
+pub mod text;
