@@ -140,6 +140,11 @@ pub fn verify_afresh(path: &Path, identity: &Identity) -> Result<Option<Verified
     if let Some(expected) = expected
         && expected != found
     {
+        // Keeps the hash to hold the file to, but is out of date, so that nobody believes the file by it.
+        write_stamp(
+            path,
+            &Verified { sha256: expected.clone(), size: metadata.len(), modified_ns: 0, trust },
+        );
         return Err(wrong(format!("its sha256 is {found} instead of {expected}")));
     }
     Ok(Some(record(path, found, trust)?))
@@ -149,12 +154,16 @@ pub fn verify_afresh(path: &Path, identity: &Identity) -> Result<Option<Verified
 pub(crate) fn record(path: &Path, sha256: String, trust: Trust) -> Result<Verified, CacheError> {
     let metadata = fs::metadata(path).map_err(CacheError::io(path))?;
     let verified = Verified { sha256, size: metadata.len(), modified_ns: modified_ns(&metadata), trust };
-    // A cache that others filled may be read-only: the file is right all the same, it is only hashed again next time.
-    let text = serde_json::to_vec_pretty(&verified).expect("a stamp is plain data");
+    write_stamp(path, &verified);
+    Ok(verified)
+}
+
+/// A cache that others filled may be read-only: the file is right all the same, it is only hashed again next time.
+fn write_stamp(path: &Path, stamp: &Verified) {
+    let text = serde_json::to_vec_pretty(stamp).expect("a stamp is plain data");
     if let Err(error) = fs::write(stamp_path(path), text) {
         tracing::debug!("no stamp beside {}: {error}", path.display());
     }
-    Ok(verified)
 }
 
 /// SHA-256 of a file in lower-case hex.
@@ -213,6 +222,7 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_modified(back).unwrap();
         assert_eq!(verify(&path, &known).unwrap(), Some(first));
         assert!(verify_afresh(&path, &known).unwrap_err().to_string().contains("instead of ba7816bf"));
+        assert!(verify(&path, &known).is_err(), "found out once, the stamp is void");
 
         fs::write(&path, "abcd").unwrap();
         assert!(verify(&path, &known).unwrap_err().to_string().contains("it has 4 bytes instead of 3"));

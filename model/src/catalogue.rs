@@ -85,7 +85,7 @@ pub enum Source {
 }
 
 /// The catalogue, smallest model that is good enough first.
-pub const ROWS: &[Row] = &[
+pub static ROWS: &[Row] = &[
     Row {
         name: "qwen2.5-coder-0.5b",
         title: "Qwen2.5-Coder-0.5B-Instruct Q4_K_M",

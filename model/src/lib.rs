@@ -4,3 +4,4 @@
 
 pub mod cache;
 pub mod catalogue;
+pub mod fetch;

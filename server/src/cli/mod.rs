@@ -5,7 +5,9 @@
 //! (`redraft model list | head -1`) ends it quietly. Source code of the user is never logged.
 
 mod exit;
+mod interrupt;
 mod model;
+mod progress;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

