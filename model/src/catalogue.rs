@@ -190,7 +190,7 @@ pub static ROWS: &[Row] = &[
         title: "FastApply-1.5B v1.0 Q4_K_M (fine-tuned to apply edits)",
         licence: "Apache-2.0",
         architecture: "qwen2",
-        family: "qwen2",
+        family: "fastapply",
         identity: Identity::FirstUse { about: 986_000_000 },
         sources: &[Source::Hub {
             repository: "bartowski/FastApply-1.5B-v1.0-GGUF",
@@ -203,7 +203,7 @@ pub static ROWS: &[Row] = &[
         title: "FastApply-7B v1.0 Q4_K_M (fine-tuned to apply edits)",
         licence: "Apache-2.0",
         architecture: "qwen2",
-        family: "qwen2",
+        family: "fastapply",
         identity: Identity::FirstUse { about: 4_680_000_000 },
         sources: &[Source::Hub {
             repository: "Kortix/FastApply-7B-v1.0_GGUF",

@@ -218,12 +218,13 @@ fn allocated(metadata: &fs::Metadata) -> u64 {
 
 /// Bytes that this user may still write to the folder's disk, where the system says so.
 #[cfg(unix)]
-fn free_space(folder: &Path) -> Option<u64> {
+pub fn free_space(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
+/// Bytes that this user may still write to the folder's disk, where the system says so.
 #[cfg(not(unix))]
-fn free_space(_folder: &Path) -> Option<u64> {
+pub fn free_space(_folder: &Path) -> Option<u64> {
     None
 }

@@ -38,6 +38,13 @@ impl Answer<'_> {
         );
     }
 
+    /// A status with headers and a body of the test's own.
+    #[allow(dead_code, reason = "each test binary that includes this file uses a part of it")]
+    pub(crate) fn head(&mut self, status: u16, headers: &str, body: &[u8]) {
+        self.raw(format!("HTTP/1.1 {status} X\r\n{headers}Connection: close\r\n\r\n").as_bytes());
+        self.raw(body);
+    }
+
     /// The asked range of the body, as a server that honours ranges does it; cut off after `limit` bytes.
     pub(crate) fn range(&mut self, request: &Request, body: &[u8], limit: usize) {
         let range = request.range.clone().expect("the client asks for ranges");

@@ -4,6 +4,7 @@
 //! variant to [`Command`] and an arm to [`run`]. A command prints its result with [`print`], so that a closed pipe
 //! (`redraft model list | head -1`) ends it quietly. Source code of the user is never logged.
 
+mod doctor;
 mod exit;
 mod interrupt;
 mod model;
@@ -13,6 +14,8 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use redraft_model::catalogue::CatalogueError;
+use redraft_model::fetch::FetchError;
 use tracing_subscriber::EnvFilter;
 
 pub use exit::{Exit, UsageError};
@@ -27,6 +30,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Say what this machine is, which models are on it, and whether Redraft can run here
+    Doctor(doctor::Args),
     /// List, fetch and check the models that Redraft can run
     Model(model::Args),
 }
@@ -40,6 +45,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Option<Command>) -> anyhow::Result<Exit> {
     match command {
+        Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Model(args)) => model::run(&args),
         None => {
             print(&Cli::command().render_help().to_string())?;
@@ -70,7 +76,18 @@ fn report(error: &anyhow::Error) -> Exit {
     }
     // Standard error may be closed as well; there is nobody left to tell then.
     let _ = writeln!(io::stderr(), "error: {error:#}");
-    if error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::Failed }
+    if is_usage(error) { Exit::Usage } else { Exit::Failed }
+}
+
+/// Whether what the user typed cannot mean anything, so that nothing was tried.
+fn is_usage(error: &anyhow::Error) -> bool {
+    let model = error.downcast_ref::<CatalogueError>().or(match error.downcast_ref::<FetchError>() {
+        Some(FetchError::Catalogue(inner)) => Some(inner),
+        _ => None,
+    });
+    let no_model =
+        matches!(model, Some(CatalogueError::UnknownModel { .. } | CatalogueError::NotAModel { .. }));
+    no_model || error.downcast_ref::<UsageError>().is_some()
 }
 
 /// Whether the reader of our standard output went away, as `head` does when it has enough.
@@ -83,4 +100,12 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// A size for people, in the decimal units that disks and downloads are measured in.
+pub(crate) fn size_text(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }

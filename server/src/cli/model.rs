@@ -6,7 +6,7 @@ use redraft_model::catalogue::{self, Identity, ROWS, Row, Wanted};
 use redraft_model::fetch::{self, FetchError};
 
 use super::progress::ShownFetch;
-use super::{Exit, interrupt, print};
+use super::{Exit, interrupt, print, size_text};
 
 /// The arguments of `redraft model`.
 #[derive(ClapArgs)]
@@ -63,7 +63,7 @@ fn list(json: bool) -> anyhow::Result<Exit> {
     for row in ROWS {
         let default = if row.name == catalogue::DEFAULT_MODEL { " (default)" } else { "" };
         text += &format!("{}{default}\n", row.name);
-        text += &format!("    {}, {}, licence {}\n", row.title, size(row.identity.size()), row.licence);
+        text += &format!("    {}, {}, licence {}\n", row.title, size_text(row.identity.size()), row.licence);
         text += &format!("    {}; {}\n", here(row)?, hash_note(&row.identity));
     }
     text += "\nA path to a GGUF file of the qwen2, qwen3 or llama architecture works in place of a name.\n";
@@ -168,12 +168,4 @@ fn verdict(verified: &Verified) -> String {
         Trust::FirstUse => "unchanged since it was first fetched; the catalogue has no hash for it",
     };
     format!("ok, {} bytes, sha256 {} ({against})", verified.size, verified.sha256)
-}
-
-/// A size for people, in the decimal units that downloads are measured in.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
 }
