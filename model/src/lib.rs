@@ -5,3 +5,5 @@
 pub mod cache;
 pub mod catalogue;
 pub mod fetch;
+pub mod prompt;
+pub mod tokenizer;
