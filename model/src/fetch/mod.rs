@@ -83,13 +83,20 @@ impl Fetcher {
         let Some(_lock) = self.lock(row, &target, progress)? else {
             return Ok(target);
         };
-        let job = Job { target: &target, identity: &row.identity };
+        let fetched = self.try_sources(row, &Job { target: &target, identity: &row.identity }, progress);
+        if fetched.is_err() {
+            partial::tidy(&target);
+        }
+        fetched.map(|()| target)
+    }
+
+    fn try_sources(&self, row: &Row, job: &Job<'_>, progress: &mut dyn Progress) -> Result<(), FetchError> {
         let mut attempts = Vec::new();
         for source in row.sources {
             let label = self.label(source);
             progress.note(&format!("fetching {} from {label}", row.name));
-            match self.try_source(source, &job, progress) {
-                Ok(()) => return Ok(target),
+            match self.try_source(source, job, progress) {
+                Ok(()) => return Ok(()),
                 Err(Stop::Source(error)) => {
                     progress.note(&format!("{label}: {error}"));
                     attempts.push((label, error));
@@ -97,7 +104,7 @@ impl Fetcher {
                 Err(Stop::Fatal(error)) => {
                     // What cannot be finished for want of room must not take up room.
                     if matches!(error, FetchError::DiskFull { .. }) {
-                        partial::discard(&target);
+                        partial::discard(job.target);
                     }
                     return Err(error);
                 }

