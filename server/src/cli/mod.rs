@@ -4,7 +4,9 @@
 //! variant to `Command` and an arm to `run`. A command prints its result with `print`, so that a closed pipe
 //! (`redraft model list | head -1`) ends it quietly. Source code of the user is never logged.
 
+mod apply;
 mod doctor;
+mod editor;
 mod exit;
 mod interrupt;
 mod model;
@@ -30,6 +32,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Apply an assistant's suggestion to a file
+    Apply(apply::Args),
     /// Say what this machine is, which models are on it, and whether Redraft can run here
     Doctor(doctor::Args),
     /// List, fetch and check the models that Redraft can run
@@ -45,6 +49,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Option<Command>) -> anyhow::Result<Exit> {
     match command {
+        Some(Command::Apply(args)) => apply::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Model(args)) => model::run(&args),
         None => {

@@ -1,0 +1,262 @@
+//! `redraft apply` as a user runs it: the real binary, its output, exit codes, and above all the file afterwards.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+const ORIGINAL: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    1\n}\n";
+const SUGGESTION: &str = "Here you go:\n\n```rust\n<<<<<<< SEARCH\nfn two() -> u32 {\n    1\n=======\nfn two() -> u32 {\n    2\n>>>>>>> REPLACE\n```\n";
+const EDITED: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    2\n}\n";
+
+/// A folder with a file to edit and a suggestion.
+struct Place {
+    folder: tempfile::TempDir,
+    file: PathBuf,
+}
+
+fn place(original: impl AsRef<[u8]>, suggestion: impl AsRef<[u8]>) -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lib.rs");
+    fs::write(&file, original).unwrap();
+    fs::write(folder.path().join("s.md"), suggestion).unwrap();
+    Place { folder, file }
+}
+
+impl Place {
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_redraft"));
+        command.arg("apply").args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        // No model is here, and none can be had.
+        command.env("REDRAFT_CACHE", self.folder.path().join("cache")).env("REDRAFT_OFFLINE", "1");
+        command.env_remove("REDRAFT_LOG");
+        command
+    }
+
+    /// `redraft apply lib.rs --suggestion s.md`, without the model.
+    fn apply(&self, args: &[&str]) -> (Option<i32>, String, String) {
+        let mut all = vec!["lib.rs", "--suggestion", "s.md", "--route", "deterministic"];
+        all.extend(args);
+        text(&self.command(&all).output().unwrap())
+    }
+
+    fn content(&self) -> String {
+        fs::read_to_string(&self.file).unwrap()
+    }
+
+    /// Nothing but the two files may be in the folder.
+    fn is_clean(&self) {
+        let mut names: Vec<_> =
+            fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["lib.rs", "s.md"]);
+    }
+}
+
+fn text(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn shows_a_diff_and_writes_nothing() {
+    let place = place(ORIGINAL, SUGGESTION);
+    for args in [&[] as &[&str], &["--diff"]] {
+        let (code, out, err) = place.apply(args);
+        assert_eq!(code, Some(0), "{err}");
+        let wanted =
+            "--- a/lib.rs\n+++ b/lib.rs\n@@ -3,5 +3,5 @@\n }\n \n fn two() -> u32 {\n-    1\n+    2\n }\n";
+        assert_eq!(out, wanted, "no colours without a terminal");
+        assert!(err.contains("+1 -1 lines"), "{err}");
+    }
+    assert_eq!(place.content(), ORIGINAL);
+    place.is_clean();
+}
+
+#[test]
+fn writes_when_told_to() {
+    let place = place(ORIGINAL, SUGGESTION);
+    let (code, out, err) = place.apply(&["--write"]);
+    assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
+    assert!(err.contains("wrote lib.rs: +1 -1 lines"), "{err}");
+    assert_eq!(place.content(), EDITED);
+    place.is_clean();
+}
+
+#[test]
+fn says_when_there_is_nothing_to_change() {
+    let place = place(EDITED, SUGGESTION.replace("    1\n", "    2\n"));
+    let (code, out, err) = place.apply(&["--write"]);
+    assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
+    assert!(err.contains("nothing to change"), "{err}");
+    assert_eq!(place.content(), EDITED);
+}
+
+#[test]
+fn reads_the_suggestion_from_standard_input() {
+    let place = place(ORIGINAL, "");
+    let mut child = place
+        .command(&["lib.rs", "--suggestion", "-", "--route", "deterministic", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(SUGGESTION.as_bytes()).unwrap();
+    let (code, out, err) = text(&child.wait_with_output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["output"], EDITED);
+    assert_eq!(json["asks"], false);
+    assert_eq!(json["route"], "exact");
+    assert_eq!(place.content(), ORIGINAL);
+}
+
+#[test]
+fn keeps_byte_order_mark_line_endings_and_missing_final_newline() {
+    let original = format!("\u{feff}{}", ORIGINAL.trim_end().replace('\n', "\r\n"));
+    let place = place(&original, SUGGESTION);
+    let (code, _, err) = place.apply(&["--write"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(place.content(), format!("\u{feff}{}", EDITED.trim_end().replace('\n', "\r\n")));
+}
+
+#[cfg(unix)]
+#[test]
+fn keeps_permissions_and_follows_links() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let place = place(ORIGINAL, SUGGESTION);
+    fs::set_permissions(&place.file, fs::Permissions::from_mode(0o750)).unwrap();
+    let real = place.folder.path().join("real");
+    fs::create_dir(&real).unwrap();
+    fs::rename(&place.file, real.join("target.rs")).unwrap();
+    symlink(real.join("target.rs"), &place.file).unwrap();
+    let (code, _, err) = place.apply(&["--write"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(place.file.is_symlink());
+    assert_eq!(fs::read_to_string(real.join("target.rs")).unwrap(), EDITED);
+    assert_eq!(fs::metadata(real.join("target.rs")).unwrap().permissions().mode() & 0o777, 0o750);
+    assert_eq!(fs::read_dir(&real).unwrap().count(), 1);
+}
+
+#[test]
+fn an_edit_that_is_held_back_waits_for_yes() {
+    // The same three lines stand twice, and nothing says which are meant.
+    let original = "fn a() {\n    start();\n    stop();\n}\n\nfn b() {\n    start();\n    stop();\n}\n";
+    let suggestion = "```rust\n    // ... existing code ...\n    start();\n    work();\n    stop();\n    // ... existing code ...\n```\n";
+    let place = place(original, suggestion);
+    let (code, out, err) = place.apply(&[]);
+    assert_eq!(code, Some(3), "{err}");
+    assert!(out.contains("+    work();") && err.contains("held back") && err.contains("--yes"), "{out}{err}");
+    let (code, _, err) = place.apply(&["--write"]);
+    assert_eq!(code, Some(3));
+    assert!(err.contains("was not written") && err.contains("\n  - "), "{err}");
+    assert_eq!(place.content(), original);
+    let (code, _, err) = place.apply(&["--write", "--yes"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(place.content().contains("    work();\n"));
+}
+
+/// The named pipe is opened once the file was read: what is written to the file after that is somebody else's.
+#[cfg(unix)]
+#[test]
+fn does_not_overwrite_what_changed_meanwhile() {
+    let place = place(ORIGINAL, "");
+    let pipe = place.folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let child = place
+        .command(&["lib.rs", "--suggestion", "pipe", "--route", "deterministic", "--write"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let file = place.file.clone();
+    std::thread::spawn(move || {
+        let mut suggestion = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        fs::write(&file, "theirs\n").unwrap();
+        suggestion.write_all(SUGGESTION.as_bytes()).unwrap();
+    });
+    let (code, _, err) = text(&child.wait_with_output().unwrap());
+    assert_eq!(code, Some(1));
+    assert!(err.contains("changed by another program"), "{err}");
+    assert_eq!(place.content(), "theirs\n");
+}
+
+/// Runs with this file and suggestion; the file must be as it was, and the error say `wanted`.
+fn refused(original: &[u8], suggestion: &[u8], code: i32, wanted: &str) {
+    let place = place(original, suggestion);
+    for args in [&["--write"] as &[&str], &["--write", "--yes"], &[]] {
+        let (found, out, err) = place.apply(args);
+        assert_eq!((found, out.as_str()), (Some(code), ""), "{err}");
+        assert!(err.starts_with("error: ") && err.contains(wanted), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert_eq!(fs::read(&place.file).unwrap(), original);
+        place.is_clean();
+    }
+}
+
+#[test]
+fn refuses_files_that_are_no_utf8_text() {
+    refused(b"caf\xe9\n", SUGGESTION.as_bytes(), 2, "not UTF-8 (line 1, offset 3)");
+    refused(b"\x7fELF\0\0", SUGGESTION.as_bytes(), 2, "binary file");
+    refused(b"\xff\xfea\0\n\0", SUGGESTION.as_bytes(), 2, "UTF-16");
+}
+
+#[test]
+fn refuses_suggestions_that_say_nothing() {
+    refused(ORIGINAL.as_bytes(), b"", 2, "suggestion is empty");
+    refused(ORIGINAL.as_bytes(), b" \n\t\n", 2, "suggestion is empty");
+    refused(ORIGINAL.as_bytes(), b"caf\xe9", 2, "s.md is not UTF-8");
+}
+
+#[test]
+fn refuses_paths_that_are_no_file() {
+    let place = place(ORIGINAL, SUGGESTION);
+    fs::create_dir(place.folder.path().join("src")).unwrap();
+    let run = |file: &str, suggestion: &str| {
+        text(&place.command(&[file, "--suggestion", suggestion, "--write"]).output().unwrap())
+    };
+    for (file, suggestion, wanted) in [
+        ("gone.rs", "s.md", "gone.rs does not exist"),
+        ("src", "s.md", "src is a folder"),
+        ("/dev/null", "s.md", "/dev/null is not a regular file"),
+        ("lib.rs", "gone.md", "no suggestion at gone.md"),
+        ("lib.rs", "src", "src is a folder"),
+    ] {
+        let (code, out, err) = run(file, suggestion);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(wanted), "{err}");
+    }
+    assert!(!place.folder.path().join("gone.rs").exists());
+    assert_eq!(place.content(), ORIGINAL);
+}
+
+#[cfg(unix)]
+#[test]
+fn refuses_to_replace_a_read_only_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = place(ORIGINAL, SUGGESTION);
+    fs::set_permissions(&place.file, fs::Permissions::from_mode(0o444)).unwrap();
+    let (code, _, err) = place.apply(&["--write"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("lib.rs is read-only"), "{err}");
+    assert_eq!(place.content(), ORIGINAL);
+    place.is_clean();
+}
+
+#[test]
+fn says_what_is_wrong_with_the_command_line() {
+    let place = place(ORIGINAL, SUGGESTION);
+    let run = |args: &[&str]| text(&place.command(args).output().unwrap());
+    for (args, wanted) in [
+        (&["lib.rs"] as &[&str], "--suggestion"),
+        (&["lib.rs", "-s", "s.md", "--write", "--json"], "cannot be used with"),
+        (&["lib.rs", "-s", "s.md", "--route", "magic"], "use auto, model or deterministic"),
+    ] {
+        let (code, _, err) = run(args);
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(wanted), "{err}");
+    }
+    let (code, out, _) = run(&["--help"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("Exit codes:") && out.contains("  3    "), "{out}");
+}
