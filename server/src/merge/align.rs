@@ -2,9 +2,11 @@
 //!
 //! The whole suggestion is aligned at once: a wrong early match costs later, so that an earlier look-alike does not
 //! win as it would in a greedy search. Costs are counted per line; what a snippet leaves out at a marker is free, what
-//! it leaves out silently is a deletion and is paid for.
+//! it leaves out silently is a deletion and is paid for. An edit that touches a gap is dearer than one with context on
+//! both sides, because people and assistants show what stands around a change.
 
-const FAR: f32 = 1.0e9;
+/// A price that no alignment pays.
+pub(super) const FAR: f32 = 1.0e9;
 
 /// One row of the snippet.
 #[derive(Debug, Clone)]
@@ -13,7 +15,9 @@ pub(super) enum Row {
     Line {
         /// Price of the line being new.
         insert: f32,
-        /// Price of standing for each line of the file, `None` where it cannot.
+        /// No text at all.
+        blank: bool,
+        /// Price of standing for each line of the file.
         pairs: Vec<Pair>,
     },
     /// An elision: prices of its gap starting and ending at each line of the file.
@@ -27,8 +31,21 @@ pub(super) struct Pair {
     pub(super) at: u32,
     /// The price.
     pub(super) cost: f32,
-    /// The same line (perhaps with drift), not a changed one.
-    pub(super) same: bool,
+    /// What the two lines are to each other.
+    pub(super) kind: PairKind,
+}
+
+/// What a row's line is to a file's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PairKind {
+    /// The same line (perhaps with drift), and it says something.
+    Strong,
+    /// The same line, but one of a kind that stands everywhere.
+    Weak,
+    /// Changed, but it defines the same name.
+    Renewed,
+    /// Changed.
+    Changed,
 }
 
 /// Prices of leaving out the file's lines `start..end`.
@@ -53,8 +70,20 @@ pub(super) struct Problem {
     pub(super) jumps: Vec<Option<Gap>>,
     /// Price of deleting each line of the file.
     pub(super) delete: Vec<f32>,
-    /// Price of starting an edited stretch.
+    /// Which lines of the file are blank.
+    pub(super) blank: Vec<bool>,
+    /// Price of a blank line more or less between unchanged lines.
+    pub(super) blank_drift: f32,
+    /// Price of starting a stretch of new lines.
     pub(super) open: f32,
+    /// Price of starting a stretch with removed or changed lines.
+    pub(super) open_edit: f32,
+    /// Further price when new lines touch a gap.
+    pub(super) one_sided: f32,
+    /// Further price when removed or changed lines touch a gap.
+    pub(super) edge: f32,
+    /// The share of these two that is due when only lines that stand everywhere lie between edit and gap.
+    pub(super) weak_edge: f32,
 }
 
 /// One step of an alignment.
@@ -68,11 +97,39 @@ pub(super) enum Step {
     Insert { row: usize },
     /// The file's line goes.
     Delete { at: usize },
+    /// The file's blank line is missing in the snippet, between lines that stand unchanged.
+    SpareBlank { at: usize },
+    /// The snippet has a blank line more between lines that stand unchanged.
+    ExtraBlank { row: usize },
     /// The file's lines are kept unseen; `marked` when a marker says so.
     Keep { start: usize, end: usize, marked: bool },
 }
 
-/// How a state was reached.
+/// Unchanged so far, with context that says something.
+const CLEAN: usize = 0;
+/// Right after a gap.
+const FRESH: usize = 1;
+/// In a stretch of new lines.
+const NEW: usize = 2;
+/// In a stretch of new lines that touches the gap before it.
+const NEW_FRESH: usize = 3;
+/// In a stretch with removed or changed lines.
+const EDIT: usize = 4;
+/// After new lines, with only lines that stand everywhere since.
+const NEW_WEAK: usize = 5;
+/// After removed or changed lines, with only lines that stand everywhere since.
+const EDIT_WEAK: usize = 6;
+/// After a gap and only lines that stand everywhere.
+const FRESH_WEAK: usize = 7;
+const STATES: usize = 8;
+
+/// The states outside any edited stretch.
+const SETTLED: [usize; 5] = [CLEAN, FRESH, FRESH_WEAK, NEW_WEAK, EDIT_WEAK];
+
+/// The state that a line that stands everywhere leads to.
+const WEAKLY: [usize; STATES] = [CLEAN, FRESH_WEAK, NEW_WEAK, NEW_WEAK, EDIT_WEAK, NEW_WEAK, EDIT_WEAK, FRESH_WEAK];
+
+/// How a state was reached, and from which.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum From {
     None,
@@ -80,6 +137,8 @@ enum From {
     Change,
     Insert,
     Delete,
+    SpareBlank,
+    ExtraBlank,
     Jump,
     Marker,
 }
@@ -87,38 +146,43 @@ enum From {
 #[derive(Debug, Clone, Copy)]
 struct Back {
     from: From,
-    edited: bool,
+    state: u8,
 }
 
-const NOWHERE: Back = Back { from: From::None, edited: false };
+const NOWHERE: Back = Back { from: From::None, state: 0 };
 
-/// Prices of every state: after `row` rows and `at` file lines, in a clean stretch or an edited one.
+/// Prices of every state after so many rows and so many file lines.
 pub(super) struct Table {
     width: usize,
-    clean: Vec<f32>,
-    edited: Vec<f32>,
-    clean_back: Vec<Back>,
-    edited_back: Vec<Back>,
+    height: usize,
+    cost: Vec<[f32; STATES]>,
+    back: Vec<[Back; STATES]>,
     /// For each row boundary, where the jump that ends at i began; likewise for marker rows.
     jump_start: Vec<Vec<u32>>,
     marker_start: Vec<Vec<u32>>,
+    exit: [f32; STATES],
 }
 
 impl Problem {
-    /// Fills the table; the end state's price is `table.total()`.
+    fn exit(&self) -> [f32; STATES] {
+        let weak = self.weak_edge;
+        let (new, edit) = (self.one_sided, self.edge);
+        [0.0, 0.0, new, new, edit, new * weak, edit * weak, 0.0]
+    }
+
+    /// Fills the table.
     pub(super) fn solve(&self) -> Table {
-        let width = self.size + 1;
-        let height = self.rows.len() + 1;
+        let (width, height) = (self.size + 1, self.rows.len() + 1);
         let mut table = Table {
             width,
-            clean: vec![FAR; width * height],
-            edited: vec![FAR; width * height],
-            clean_back: vec![NOWHERE; width * height],
-            edited_back: vec![NOWHERE; width * height],
+            height,
+            cost: vec![[FAR; STATES]; width * height],
+            back: vec![[NOWHERE; STATES]; width * height],
             jump_start: vec![Vec::new(); height],
             marker_start: vec![Vec::new(); height],
+            exit: self.exit(),
         };
-        table.clean[0] = 0.0;
+        table.cost[0][CLEAN] = 0.0;
         for row in 0..height {
             self.finish_row(&mut table, row);
             if row + 1 < height {
@@ -131,82 +195,128 @@ impl Problem {
     /// Deletions and jumps within boundary `row`.
     fn finish_row(&self, table: &mut Table, row: usize) {
         let base = row * table.width;
-        self.delete_along(table, base);
+        for at in 0..self.size {
+            let (cost, state) = self.into_edit(&table.cost[base + at]);
+            table.offer(base + at + 1, EDIT, cost + self.delete[at], From::Delete, state);
+            if self.blank[at] {
+                for state in SETTLED {
+                    let cost = table.cost[base + at][state] + self.blank_drift;
+                    table.offer(base + at + 1, state, cost, From::SpareBlank, state);
+                }
+            }
+        }
         if let Some(gap) = &self.jumps[row] {
-            let before: Vec<(f32, bool)> = (0..table.width).map(|at| table.best(base + at)).collect();
+            let before: Vec<(f32, usize)> = (0..table.width).map(|at| table.leave(base + at)).collect();
             let (costs, starts) = gap.spread(&before);
             for at in 0..table.width {
-                if costs[at] < table.clean[base + at] {
-                    table.clean[base + at] = costs[at];
-                    table.clean_back[base + at] =
-                        Back { from: From::Jump, edited: before[starts[at] as usize].1 };
-                }
+                table.offer(base + at, FRESH, costs[at], From::Jump, before[starts[at] as usize].1);
             }
             table.jump_start[row] = starts;
         }
     }
 
-    fn delete_along(&self, table: &mut Table, base: usize) {
-        for at in 0..self.size {
-            let (clean, edited) = (table.clean[base + at] + self.open, table.edited[base + at]);
-            let (cost, from_edited) = if edited <= clean { (edited, true) } else { (clean, false) };
-            let cost = cost + self.delete[at];
-            if cost < table.edited[base + at + 1] {
-                table.edited[base + at + 1] = cost;
-                table.edited_back[base + at + 1] = Back { from: From::Delete, edited: from_edited };
-            }
-        }
+    /// The cheapest way to go on with a removed or changed line.
+    fn into_edit(&self, cost: &[f32; STATES]) -> (f32, usize) {
+        let more = (self.open_edit - self.open).max(0.0);
+        let ways = [
+            cost[CLEAN] + self.open_edit,
+            cost[FRESH] + self.open_edit + self.edge,
+            cost[NEW] + more,
+            cost[NEW_FRESH] + more + (self.edge - self.one_sided).max(0.0),
+            cost[EDIT],
+            cost[NEW_WEAK] + self.open_edit,
+            cost[EDIT_WEAK] + self.open_edit,
+            cost[FRESH_WEAK] + self.open_edit + self.edge * self.weak_edge,
+        ];
+        cheapest(&ways)
     }
 
     fn next_row(&self, table: &mut Table, row: usize) {
         let (base, next) = (row * table.width, (row + 1) * table.width);
         match &self.rows[row] {
             Row::Gap(gap) => {
-                let before: Vec<(f32, bool)> = (0..table.width).map(|at| table.best(base + at)).collect();
+                let before: Vec<(f32, usize)> = (0..table.width).map(|at| table.leave(base + at)).collect();
                 let (costs, starts) = gap.spread(&before);
                 for at in 0..table.width {
-                    table.clean[next + at] = costs[at];
-                    table.clean_back[next + at] =
-                        Back { from: From::Marker, edited: before[starts[at] as usize].1 };
+                    table.offer(next + at, FRESH, costs[at], From::Marker, before[starts[at] as usize].1);
                 }
                 table.marker_start[row] = starts;
             }
-            Row::Line { insert, pairs } => {
+            Row::Line { insert, pairs, blank } => {
                 for at in 0..table.width {
-                    let (clean, edited) = (table.clean[base + at] + self.open, table.edited[base + at]);
-                    let (cost, from_edited) = if edited <= clean { (edited, true) } else { (clean, false) };
-                    table.edited[next + at] = cost + insert;
-                    table.edited_back[next + at] = Back { from: From::Insert, edited: from_edited };
-                }
-                for pair in pairs {
-                    let at = pair.at as usize;
-                    let (clean, edited) = (table.clean[base + at], table.edited[base + at]);
-                    if pair.same {
-                        let (cost, from_edited) =
-                            if edited < clean { (edited, true) } else { (clean, false) };
-                        if cost + pair.cost < table.clean[next + at + 1] {
-                            table.clean[next + at + 1] = cost + pair.cost;
-                            table.clean_back[next + at + 1] = Back { from: From::Same, edited: from_edited };
-                        }
-                    } else {
-                        let clean = clean + self.open;
-                        let (cost, from_edited) =
-                            if edited <= clean { (edited, true) } else { (clean, false) };
-                        if cost + pair.cost < table.edited[next + at + 1] {
-                            table.edited[next + at + 1] = cost + pair.cost;
-                            table.edited_back[next + at + 1] =
-                                Back { from: From::Change, edited: from_edited };
+                    self.insert_line(table, base + at, next + at, *insert);
+                    if *blank {
+                        for state in SETTLED {
+                            let cost = table.cost[base + at][state] + self.blank_drift;
+                            table.offer(next + at, state, cost, From::ExtraBlank, state);
                         }
                     }
                 }
+                for pair in pairs {
+                    let at = pair.at as usize;
+                    self.pair_line(table, base + at, next + at + 1, *pair);
+                }
+            }
+        }
+    }
+
+    fn insert_line(&self, table: &mut Table, here: usize, there: usize, insert: f32) {
+        let cost = table.cost[here];
+        let new = cheapest_of(&cost, &[(CLEAN, self.open), (NEW, 0.0), (NEW_WEAK, self.open)]);
+        let fresh = cheapest_of(&cost, &[(FRESH, self.open + self.one_sided), (NEW_FRESH, 0.0), (FRESH_WEAK, self.open + self.one_sided * self.weak_edge)]);
+        let edit = cheapest_of(&cost, &[(EDIT, 0.0), (EDIT_WEAK, self.open)]);
+        table.offer(there, NEW, new.0 + insert, From::Insert, new.1);
+        table.offer(there, NEW_FRESH, fresh.0 + insert, From::Insert, fresh.1);
+        table.offer(there, EDIT, edit.0 + insert, From::Insert, edit.1);
+    }
+
+    fn pair_line(&self, table: &mut Table, here: usize, there: usize, pair: Pair) {
+        let cost = table.cost[here];
+        match pair.kind {
+            PairKind::Strong => {
+                let (before, state) = cheapest(&cost);
+                table.offer(there, CLEAN, before + pair.cost, From::Same, state);
+            }
+            PairKind::Weak => {
+                for state in 0..STATES {
+                    table.offer(there, WEAKLY[state], cost[state] + pair.cost, From::Same, state);
+                }
+            }
+            PairKind::Renewed => {
+                let (before, state) = cheapest(&cost);
+                table.offer(there, CLEAN, before + self.open_edit + pair.cost, From::Change, state);
+            }
+            PairKind::Changed => {
+                let (before, state) = self.into_edit(&cost);
+                table.offer(there, EDIT, before + pair.cost, From::Change, state);
             }
         }
     }
 }
 
+fn cheapest(ways: &[f32; STATES]) -> (f32, usize) {
+    let mut best = (ways[0], 0);
+    for (state, cost) in ways.iter().enumerate().skip(1) {
+        if *cost < best.0 {
+            best = (*cost, state);
+        }
+    }
+    best
+}
+
+fn cheapest_of(cost: &[f32; STATES], ways: &[(usize, f32)]) -> (f32, usize) {
+    let mut best = (FAR, 0);
+    for (state, extra) in ways {
+        if cost[*state] + extra < best.0 {
+            best = (cost[*state] + extra, *state);
+        }
+    }
+    best
+}
+
 impl Gap {
     /// For each end, the cheapest price of a gap that ends there, and where it starts.
-    fn spread(&self, before: &[(f32, bool)]) -> (Vec<f32>, Vec<u32>) {
+    fn spread(&self, before: &[(f32, usize)]) -> (Vec<f32>, Vec<u32>) {
         let mut costs = Vec::with_capacity(before.len());
         let mut starts = Vec::with_capacity(before.len());
         let (mut best, mut best_at) = (FAR, 0_u32);
@@ -230,41 +340,40 @@ impl Gap {
 }
 
 impl Table {
-    fn best(&self, index: usize) -> (f32, bool) {
-        if self.edited[index] < self.clean[index] {
-            (self.edited[index], true)
-        } else {
-            (self.clean[index], false)
+    fn offer(&mut self, index: usize, state: usize, cost: f32, from: From, before: usize) {
+        if cost < self.cost[index][state] {
+            self.cost[index][state] = cost;
+            self.back[index][state] = Back { from, state: before as u8 };
         }
+    }
+
+    /// The cheapest way to leave a state for a gap.
+    fn leave(&self, index: usize) -> (f32, usize) {
+        let mut ways = self.cost[index];
+        for (way, exit) in ways.iter_mut().zip(self.exit) {
+            *way += exit;
+        }
+        cheapest(&ways)
+    }
+
+    /// The cheapest price of the whole alignment.
+    pub(super) fn total(&self) -> f32 {
+        cheapest(&self.cost[self.cost.len() - 1]).0
     }
 
     /// The steps of the cheapest alignment.
     pub(super) fn steps(&self) -> Vec<Step> {
-        let height = self.clean.len() / self.width;
-        let (row, at) = (height - 1, self.width - 1);
-        let edited = self.best(row * self.width + at).1;
-        let mut steps = self.steps_to(row, at, edited);
-        steps.reverse();
-        steps
-    }
-
-    /// The steps to one state, last first.
-    pub(super) fn steps_to(&self, mut row: usize, mut at: usize, mut edited: bool) -> Vec<Step> {
+        let (mut row, mut at) = (self.height - 1, self.width - 1);
+        let mut state = cheapest(&self.cost[self.cost.len() - 1]).1;
         let mut steps = Vec::new();
         loop {
-            let index = row * self.width + at;
-            let back = if edited { self.edited_back[index] } else { self.clean_back[index] };
+            let back = self.back[row * self.width + at][state];
             match back.from {
                 From::None => break,
-                From::Same => {
+                From::Same | From::Change => {
                     row -= 1;
                     at -= 1;
-                    steps.push(Step::Same { row, at });
-                }
-                From::Change => {
-                    row -= 1;
-                    at -= 1;
-                    steps.push(Step::Change { row, at });
+                    steps.push(if back.from == From::Same { Step::Same { row, at } } else { Step::Change { row, at } });
                 }
                 From::Insert => {
                     row -= 1;
@@ -273,6 +382,14 @@ impl Table {
                 From::Delete => {
                     at -= 1;
                     steps.push(Step::Delete { at });
+                }
+                From::SpareBlank => {
+                    at -= 1;
+                    steps.push(Step::SpareBlank { at });
+                }
+                From::ExtraBlank => {
+                    row -= 1;
+                    steps.push(Step::ExtraBlank { row });
                 }
                 From::Jump => {
                     let start = self.jump_start[row][at] as usize;
@@ -286,8 +403,9 @@ impl Table {
                     at = start;
                 }
             }
-            edited = back.edited;
+            state = back.state as usize;
         }
+        steps.reverse();
         steps
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Line {
     pub(super) blank: bool,
     /// How much the line says: 0 for blank, little for lone brackets, 1 for usual code.
     pub(super) weight: f32,
+    /// Hash of the name that it defines, if it defines one.
+    pub(super) name: Option<u32>,
     /// Sorted hashes of its tokens.
     tokens: Vec<u32>,
     /// Bit set of the tokens, for a quick look.
@@ -41,6 +43,7 @@ impl Line {
             indent: indent_of(text),
             blank: trimmed.is_empty(),
             weight: weight(trimmed),
+            name: defined_name(trimmed).map(hash_token),
             tokens,
             signature,
         }
@@ -129,4 +132,42 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
         rest = tail;
         Some(token)
     })
+}
+
+/// Words that stand right before the name that a line defines.
+const DEFINERS: [&str; 30] = [
+    "fn", "def", "func", "fun", "function", "class", "struct", "enum", "trait", "interface", "type", "module", "mod",
+    "namespace", "record", "union", "object", "protocol", "const", "static", "macro_rules", "package", "let", "var",
+    "val", "TEST_IMPL", "typedef", "#define", "alias", "extension",
+];
+
+/// The name that a line defines: a function, a type, a constant, a method.
+fn defined_name(trimmed: &str) -> Option<&str> {
+    let words: Vec<&str> = tokens(trimmed).collect();
+    let is_word = |word: &str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    for (position, word) in words.iter().enumerate().take(8) {
+        if DEFINERS.contains(word) {
+            let mut next = words[position + 1..].iter().skip_while(|word| matches!(**word, "mut" | "!" | "*"));
+            // Go's receiver stands between `func` and the name.
+            if *word == "func" && words.get(position + 1) == Some(&"(") {
+                return next.skip_while(|word| **word != ")").nth(1).copied().filter(|word| is_word(word));
+            }
+            let name = next.next().copied().filter(|word| is_word(word))?;
+            if !DEFINERS.contains(&name) {
+                return Some(name);
+            }
+        } else if !is_word(word) && !matches!(*word, "(" | ")" | "@" | "<" | ">" | "," | ".") {
+            break;
+        }
+    }
+    // `static int name(`, `public void name(`, `it "name" do`.
+    let open = words.iter().position(|word| *word == "(")?;
+    let name = *words.get(open.checked_sub(1)?)?;
+    let before = &words[..open - 1];
+    let control = ["if", "for", "while", "switch", "return", "else", "await", "new", "throw", "catch", "match", "assert"];
+    let typed = !before.is_empty()
+        && before.iter().any(|word| is_word(word))
+        && before.iter().all(|word| (is_word(word) && !control.contains(word)) || matches!(*word, "<" | ">" | "*" | "&" | "," | "?" | "[" | "]" | ":"));
+    let opens = trimmed.ends_with(['{', '(', ',', ')']);
+    (typed && opens && is_word(name) && !control.contains(&name)).then_some(name)
 }

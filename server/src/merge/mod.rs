@@ -69,38 +69,68 @@ pub struct Costs {
     pub(crate) insert: f32,
     pub(crate) insert_blank: f32,
     pub(crate) insert_known: f32,
+    pub(crate) edge_known: f32,
     pub(crate) delete: f32,
     pub(crate) delete_blank: f32,
+    pub(crate) blank_drift: f32,
+    pub(crate) blank_sloppy: f32,
     pub(crate) open: f32,
+    pub(crate) open_edit: f32,
     pub(crate) drift: f32,
     pub(crate) drift_sloppy: f32,
     pub(crate) change: f32,
     pub(crate) change_slope: f32,
     pub(crate) change_least: f32,
     pub(crate) marker_indent: f32,
+    pub(crate) marker_deeper: f32,
+    pub(crate) hanging: f32,
+    pub(crate) slide: f32,
     pub(crate) marker_empty: f32,
     pub(crate) jump: f32,
     pub(crate) jump_inside: f32,
+    pub(crate) jump_end: f32,
+    pub(crate) jump_end_bare: f32,
+    pub(crate) one_sided: f32,
+    pub(crate) edge: f32,
+    pub(crate) weak_edge: f32,
+    pub(crate) edge_bare: f32,
+    pub(crate) insert_defined: f32,
+    pub(crate) strong: f32,
 }
 
 impl Default for Costs {
     fn default() -> Self {
         Costs {
-            insert: 1.0,
-            insert_blank: 0.3,
-            insert_known: 0.6,
-            delete: 0.6,
-            delete_blank: 0.2,
-            open: 0.5,
-            drift: 0.3,
-            drift_sloppy: 0.05,
-            change: 0.25,
+            insert: 0.384,
+            insert_blank: 0.23,
+            insert_known: 0.4,
+            edge_known: 1.5,
+            delete: 0.056,
+            delete_blank: 0.133,
+            blank_drift: 0.7,
+            blank_sloppy: 0.25,
+            open: 1.085,
+            open_edit: 1.33,
+            drift: 0.225,
+            drift_sloppy: 0.025,
+            change: 0.333,
             change_slope: 1.3,
-            change_least: 0.4,
-            marker_indent: 0.2,
-            marker_empty: 0.3,
-            jump: 1.0,
+            change_least: 0.85,
+            marker_indent: 0.1,
+            marker_deeper: 0.5,
+            hanging: 2.0,
+            slide: 0.4,
+            marker_empty: 2.0,
+            jump: 2.0,
             jump_inside: 3.0,
+            jump_end: 0.75,
+            jump_end_bare: 0.25,
+            one_sided: 1.6,
+            edge: 1.5,
+            edge_bare: 0.2,
+            insert_defined: 1.5,
+            weak_edge: 0.3,
+            strong: 0.6,
         }
     }
 }
@@ -124,13 +154,14 @@ pub fn merge_with(
             let sloppy = suggestion.chatty;
             let problem = snippet::problem(&file, &pieces, sloppy, costs);
             let table = problem.solve();
-            let steps = table.steps();
+            let steps = snippet::keep_blank_lines(&file, &pieces, table.steps(), sloppy);
             if !steps
                 .iter()
                 .any(|step| matches!(step, align::Step::Same { row, .. } if pieces[*row].line.weight > 0.5))
             {
                 return Err(MergeError::NoPlace);
             }
+            if std::env::var("DBG").is_ok() { for s in &steps { eprintln!("{s:?}"); } eprintln!("sloppy {sloppy}"); }
             let lines = snippet::assemble(&file, &pieces, &steps, sloppy);
             Ok(vec![Merge { lines, reason: "the snippet was aligned with the file".into(), confidence: 0.5 }])
         }

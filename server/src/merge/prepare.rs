@@ -1,6 +1,6 @@
 //! Undoing what copying through a chat does to a snippet as a whole: lost indentation, tabs turned into spaces.
 
-use super::lines::{Line, indent_of};
+use super::lines::Line;
 use super::snippet::{File, Piece};
 
 /// Gives a snippet the file's tabs and indentation where it plainly lost them.
@@ -10,12 +10,47 @@ pub(super) fn prepare(file: &File<'_>, pieces: Vec<Piece>) -> Vec<Piece> {
     let mut block: Vec<Piece> = Vec::new();
     for piece in pieces {
         if piece.starts_block {
-            output.extend(restore_indent(file, std::mem::take(&mut block)));
+            output.extend(restore_block(file, std::mem::take(&mut block)));
         }
         block.push(piece);
     }
-    output.extend(restore_indent(file, block));
+    output.extend(restore_block(file, block));
     output
+}
+
+/// A block is restored as a whole; where its items were dedented each by its own amount, item by item.
+fn restore_block(file: &File<'_>, block: Vec<Piece>) -> Vec<Piece> {
+    if let Some(shift) = lost_indent(file, &block) {
+        return block.into_iter().map(|piece| indented(piece, &shift)).collect();
+    }
+    if block.iter().any(|piece| piece.marker) {
+        return block;
+    }
+    let base = block.iter().filter(|piece| !piece.line.blank).map(|piece| piece.line.indent).min().unwrap_or(0);
+    let mut output: Vec<Piece> = Vec::with_capacity(block.len());
+    let mut item: Vec<Piece> = Vec::new();
+    for piece in block {
+        let starts = piece.line.indent == base
+            && !piece.line.blank
+            && item.last().is_some_and(|last: &Piece| last.line.blank);
+        if starts {
+            output.extend(restore_item(file, std::mem::take(&mut item)));
+        }
+        item.push(piece);
+    }
+    output.extend(restore_item(file, item));
+    output
+}
+
+fn restore_item(file: &File<'_>, item: Vec<Piece>) -> Vec<Piece> {
+    match lost_indent(file, &item) {
+        Some(shift) => item.into_iter().map(|piece| indented(piece, &shift)).collect(),
+        None => item,
+    }
+}
+
+fn indented(piece: Piece, shift: &str) -> Piece {
+    if piece.line.blank { piece } else { with_text(&piece, format!("{shift}{}", piece.text)) }
 }
 
 fn leading(text: &str) -> &str {
@@ -54,12 +89,12 @@ fn with_text(piece: &Piece, text: String) -> Piece {
     Piece { line: Line::new(&text), text, ..piece.clone() }
 }
 
-/// A block that was dedented as a whole: most of its lines are in the file with the same further indentation.
-fn restore_indent(file: &File<'_>, block: Vec<Piece>) -> Vec<Piece> {
+/// The indentation that `pieces` lost: most of their lines are in the file with the same further indentation.
+fn lost_indent(file: &File<'_>, pieces: &[Piece]) -> Option<String> {
     let mut votes: Vec<(&str, f32)> = Vec::new();
-    for piece in block.iter().filter(|piece| !piece.marker && piece.line.weight >= 0.6) {
-        let alike = file.alike(&piece.line);
-        let mut shifts: Vec<&str> = alike
+    for piece in pieces.iter().filter(|piece| !piece.marker && piece.line.weight >= 0.6) {
+        let mut shifts: Vec<&str> = file
+            .alike(&piece.line)
             .iter()
             .filter_map(|&at| leading(file.text[at as usize]).strip_suffix(leading(&piece.text)))
             .collect();
@@ -74,17 +109,7 @@ fn restore_indent(file: &File<'_>, block: Vec<Piece>) -> Vec<Piece> {
         }
     }
     let total: f32 = votes.iter().map(|(_, sum)| sum).sum();
-    let Some(&(shift, sum)) = votes.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { return block };
+    let &(shift, sum) = votes.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let none = votes.iter().find(|(text, _)| text.is_empty()).map_or(0.0, |(_, sum)| *sum);
-    if shift.is_empty() || sum < 0.6 * total || none > 0.2 * total {
-        return block;
-    }
-    debug_assert!(indent_of(shift) > 0);
-    block
-        .into_iter()
-        .map(|piece| {
-            let text = if piece.line.blank { piece.text.clone() } else { format!("{shift}{}", piece.text) };
-            with_text(&piece, text)
-        })
-        .collect()
+    (!shift.is_empty() && sum >= 0.6 * total && none <= 0.2 * total).then(|| shift.to_string())
 }

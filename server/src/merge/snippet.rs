@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::align::{Gap, Pair, Problem, Row, Step};
+use super::align::{FAR, Gap, Pair, PairKind, Problem, Row, Step};
 use super::lines::{Line, occurrences};
 use super::{Costs, OutputLine};
 use crate::suggestion::Element;
@@ -69,18 +69,30 @@ pub(super) fn problem(file: &File<'_>, pieces: &[Piece], sloppy: bool, costs: &C
     let has_markers = pieces.iter().any(|piece| piece.marker);
     let mut rows = Vec::with_capacity(pieces.len());
     let mut cache: HashMap<u64, Vec<Pair>> = HashMap::new();
-    for piece in pieces {
+    let edges = edge_rows(pieces);
+    let mut names: HashMap<(u32, usize), usize> = HashMap::new();
+    for line in &file.lines {
+        if let Some(name) = line.name {
+            *names.entry((name, line.indent)).or_insert(0) += 1;
+        }
+    }
+    for (row, piece) in pieces.iter().enumerate() {
         if piece.marker {
-            rows.push(Row::Gap(marker_gap(file, &piece.line, costs)));
+            rows.push(Row::Gap(marker_gap(file, pieces, row, costs)));
             continue;
         }
         let pairs = cache.entry(piece.line.exact).or_insert_with(|| pairs(file, &piece.line, sloppy, costs));
         let mut insert =
             costs.insert * piece.line.weight + costs.insert_blank * f32::from(u8::from(piece.line.blank));
-        if piece.line.weight > 0.8 && counts.get(&piece.line.key) == Some(&1) {
-            insert += costs.insert_known;
+        if piece.line.weight > 0.8 && let Some(count) = counts.get(&piece.line.key) {
+            insert += (costs.insert_known + costs.edge_known * edges[row]) / *count as f32;
         }
-        rows.push(Row::Line { insert, pairs: pairs.clone() });
+        if let Some(name) = piece.line.name
+            && names.get(&(name, piece.line.indent)) == Some(&1)
+        {
+            insert += costs.insert_defined;
+        }
+        rows.push(Row::Line { insert, blank: piece.line.blank, pairs: pairs.clone() });
     }
     let jumps = (0..=pieces.len()).map(|row| jump(file, pieces, row, has_markers, costs)).collect();
     let delete = file
@@ -88,18 +100,53 @@ pub(super) fn problem(file: &File<'_>, pieces: &[Piece], sloppy: bool, costs: &C
         .iter()
         .map(|line| if line.blank { costs.delete_blank } else { costs.delete * line.weight })
         .collect();
-    Problem { size: file.lines.len(), rows, jumps, delete, open: costs.open }
+    Problem {
+        size: file.lines.len(),
+        rows,
+        jumps,
+        delete,
+        blank: file.lines.iter().map(|line| line.blank).collect(),
+        blank_drift: if sloppy { costs.blank_sloppy } else { costs.blank_drift },
+        open: costs.open,
+        open_edit: costs.open_edit,
+        one_sided: costs.one_sided * if has_markers { 1.0 } else { costs.edge_bare },
+        edge: costs.edge * if has_markers { 1.0 } else { costs.edge_bare },
+        weak_edge: costs.weak_edge,
+    }
+}
+
+/// How near each row stands to a gap: what stands there is context as a rule, so that a line of the file found there is
+/// unlikely to be a new copy.
+fn edge_rows(pieces: &[Piece]) -> Vec<f32> {
+    let mut edges = vec![0.0_f32; pieces.len()];
+    let mut mark = |order: &mut dyn Iterator<Item = usize>| {
+        let mut near = 1.0_f32;
+        for row in order {
+            if pieces[row].marker {
+                near = 1.0;
+            } else if !pieces[row].line.blank {
+                edges[row] = edges[row].max(near);
+                near = if near > 0.9 { 0.5 } else { 0.0 };
+            }
+        }
+    };
+    mark(&mut (0..pieces.len()));
+    mark(&mut (0..pieces.len()).rev());
+    edges
 }
 
 /// The file's lines that a snippet's line can stand for.
 fn pairs(file: &File<'_>, line: &Line, sloppy: bool, costs: &Costs) -> Vec<Pair> {
-    let mut pairs: Vec<Pair> = file
-        .alike(line)
+    let alike = file.alike(line);
+    let exact = alike.iter().filter(|&&at| file.lines[at as usize].exact == line.exact).count();
+    let strong = line.weight >= costs.strong || (line.weight > 0.0 && exact == 1);
+    let mut pairs: Vec<Pair> = alike
         .iter()
         .map(|&at| {
             let exact = file.lines[at as usize].exact == line.exact;
             let drift = if sloppy { costs.drift_sloppy } else { costs.drift };
-            Pair { at, cost: if exact { 0.0 } else { drift }, same: true }
+            let kind = if strong { PairKind::Strong } else { PairKind::Weak };
+            Pair { at, cost: if exact { 0.0 } else { drift }, kind }
         })
         .collect();
     if line.weight >= 0.6 {
@@ -108,9 +155,12 @@ fn pairs(file: &File<'_>, line: &Line, sloppy: bool, costs: &Costs) -> Vec<Pair>
                 continue;
             }
             let similarity = line.similarity(other);
-            if similarity >= costs.change_least {
+            let named = line.name.is_some() && line.name == other.name && line.indent == other.indent;
+            if similarity >= costs.change_least || named {
                 let cost = costs.change + (1.0 - similarity) * costs.change_slope;
-                pairs.push(Pair { at: at as u32, cost, same: false });
+                let (kind, cost) =
+                    if named { (PairKind::Renewed, cost * 0.5) } else { (PairKind::Changed, cost) };
+                pairs.push(Pair { at: at as u32, cost, kind });
             }
         }
         pairs.sort_by_key(|pair| pair.at);
@@ -118,59 +168,213 @@ fn pairs(file: &File<'_>, line: &Line, sloppy: bool, costs: &Costs) -> Vec<Pair>
     pairs
 }
 
-/// A marker's gap is free; it is a little likelier to start at a line indented like the marker.
-fn marker_gap(file: &File<'_>, marker: &Line, costs: &Costs) -> Gap {
-    let size = file.lines.len();
-    let mut start = vec![0.0; size + 1];
-    let mut next_indent = None;
-    for at in (0..size).rev() {
-        if !file.lines[at].blank {
-            next_indent = Some(file.lines[at].indent);
+/// The first line that is not blank at or after each line of the file, as its indentation.
+fn next_indents(file: &File<'_>) -> Vec<Option<usize>> {
+    let mut indents = vec![None; file.lines.len() + 1];
+    for at in (0..file.lines.len()).rev() {
+        indents[at] = if file.lines[at].blank { indents[at + 1] } else { Some(file.lines[at].indent) };
+    }
+    indents
+}
+
+/// What it costs to leave the snippet after row `row` for a gap: text that is deeper than the row and does not follow
+/// it in the file would hang in the air.
+fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<f32> {
+    let mut prices = vec![0.0; file.lines.len() + 1];
+    let Some(last) = pieces[..row].iter().rev().find(|piece| !piece.line.blank) else { return prices };
+    if last.marker || last.text.trim_end().ends_with(['{', '(', '[', ':', ',', '=', '\\', '|', '&', '+', '>']) {
+        return prices;
+    }
+    let mut before: Option<&Line> = None;
+    let next = next_indents(file);
+    for (at, price) in prices.iter_mut().enumerate() {
+        let follows = before.is_some_and(|line| line.key == last.line.key);
+        if !follows && next[at].is_some_and(|indent| indent > last.line.indent) {
+            *price = costs.hanging;
         }
-        if next_indent != Some(marker.indent) {
-            start[at] = costs.marker_indent;
+        let past_blank = at > 0 && file.lines[at - 1].blank && file.lines.get(at).is_some_and(|line| !line.blank);
+        if past_blank && !pieces[row - 1].line.blank {
+            *price += costs.slide;
+        }
+        if at < file.lines.len() && !file.lines[at].blank {
+            before = Some(&file.lines[at]);
         }
     }
-    Gap { start, end: vec![0.0; size + 1], empty: costs.marker_empty }
+    prices
+}
+
+/// What it costs to come back from a gap to row `row` before each line of the file: new text that follows deeper text
+/// at once, or that stands before a blank line or a closing bracket of its own level, would split what belongs together.
+fn entering(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<f32> {
+    let size = file.lines.len();
+    let mut prices = vec![0.0; size + 1];
+    let Some(first) = pieces.get(row).filter(|piece| !piece.marker && !piece.line.blank) else { return prices };
+    let closer = first.text.trim_start().starts_with(['}', ')', ']']) || first.text.trim_start().starts_with("end");
+    for at in 1..size {
+        let (before, next) = (&file.lines[at - 1], &file.lines[at]);
+        if next.key == first.line.key {
+            continue;
+        }
+        if !closer && !before.blank && before.indent > first.line.indent {
+            prices[at] += costs.hanging;
+        }
+        if next.blank || (next.weight < 0.5 && first.line.indent <= next.indent) {
+            prices[at] += costs.slide;
+        }
+    }
+    prices
+}
+
+/// A marker's gap is free; it is likelier to start at a line indented like the marker.
+fn marker_gap(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Gap {
+    let marker = &pieces[row].line;
+    let mut start = leaving(file, pieces, row, costs);
+    for (at, indent) in next_indents(file).into_iter().enumerate() {
+        start[at] += match indent {
+            Some(indent) if indent > marker.indent => costs.marker_deeper,
+            Some(indent) if indent == marker.indent => 0.0,
+            _ => costs.marker_indent,
+        };
+    }
+    Gap { start, end: entering(file, pieces, row + 1, costs), empty: costs.marker_empty }
 }
 
 /// A gap that no marker shows: free at the ends and between fenced blocks, dear inside a block.
 fn jump(file: &File<'_>, pieces: &[Piece], row: usize, has_markers: bool, costs: &Costs) -> Option<Gap> {
     let size = file.lines.len();
     let marker_at = |row: usize| pieces.get(row).is_some_and(|piece| piece.marker);
-    if row == 0 || row == pieces.len() {
-        let beside = if row == 0 { 0 } else { row - 1 };
-        return (!marker_at(beside)).then(|| Gap {
-            start: vec![0.0; size + 1],
-            end: vec![0.0; size + 1],
-            empty: 0.0,
-        });
+    let next = next_indents(file);
+    // Complete items are left out: the gap starts and ends before a line that is not deeper than the item beside it,
+    // unless it goes on where the file does.
+    let inside = |level: usize, last: Option<&Piece>| {
+        let mut before: Option<u64> = None;
+        let mut prices = Vec::with_capacity(size + 1);
+        for (at, indent) in next.iter().enumerate() {
+            let follows = last.is_some_and(|last| before == Some(last.line.key));
+            let deeper = indent.is_some_and(|indent| indent > level);
+            prices.push(if deeper && !follows { costs.jump_inside } else { 0.0 });
+            if let Some(line) = file.lines.get(at).filter(|line| !line.blank) {
+                before = Some(line.key);
+            }
+        }
+        prices
+    };
+    let last_line = |row: usize| pieces[..row].iter().rev().find(|piece| !piece.line.blank);
+    let plus = |prices: Vec<f32>, price: f32| prices.into_iter().map(|sum| sum + price).collect::<Vec<f32>>();
+    if row == 0 {
+        let price = if has_markers { costs.jump_end } else { costs.jump_end_bare };
+        let gap = Gap { start: vec![price; size + 1], end: vec![0.0; size + 1], empty: FAR };
+        return (!marker_at(0)).then_some(gap);
+    }
+    if row == pieces.len() {
+        if marker_at(row - 1) {
+            return None;
+        }
+        let start = plus(leaving(file, pieces, row, costs), costs.jump_end);
+        if has_markers {
+            return Some(Gap { start, end: vec![0.0; size + 1], empty: FAR });
+        }
+        let start = plus(inside(item_level(pieces, row), last_line(row)), costs.jump_end_bare);
+        return Some(Gap { start, end: vec![0.0; size + 1], empty: FAR });
     }
     if marker_at(row) || marker_at(row - 1) {
         return None;
     }
     if pieces[row].starts_block {
-        return Some(Gap { start: vec![0.0; size + 1], end: vec![0.0; size + 1], empty: 0.0 });
+        let start = if has_markers {
+            leaving(file, pieces, row, costs)
+        } else {
+            inside(item_level(pieces, row), last_line(row))
+        };
+        return Some(Gap { start, end: vec![0.0; size + 1], empty: FAR });
     }
-    let (before, after) = (&pieces[row - 1].line, &pieces[row].line);
-    let seam = before.blank || after.blank;
+    let seam = pieces[row - 1].line.blank || pieces[row].line.blank;
     if has_markers || !seam {
         return None;
     }
-    // Complete items are left out: the gap starts after and ends before a line that is not deeper than the seam.
-    let level = pieces[row..].iter().find(|piece| !piece.line.blank).map_or(0, |piece| piece.line.indent);
-    let edge = |at: usize| {
-        let neighbour = |line: Option<&Line>| line.is_none_or(|line| line.blank || line.indent <= level);
-        let inside = at < size && !file.lines[at].blank && file.lines[at].indent > level;
-        if inside || !neighbour(at.checked_sub(1).map(|at| &file.lines[at])) {
-            costs.jump_inside
-        } else {
-            0.0
+    let depth = pieces[row..].iter().find(|piece| !piece.line.blank).map_or(0, |piece| piece.line.indent);
+    let start = plus(inside(item_level(pieces, row), last_line(row)), costs.jump);
+    Some(Gap { start, end: inside(depth, None), empty: FAR })
+}
+
+/// The indentation of the item that ends before `row`: its least indented lines start it, after a blank line.
+fn item_level(pieces: &[Piece], row: usize) -> usize {
+    let mut level = usize::MAX;
+    for (index, piece) in pieces[..row].iter().enumerate().rev() {
+        if piece.line.blank {
+            continue;
         }
+        level = level.min(piece.line.indent);
+        let starts = index == 0 || piece.starts_block || pieces[index - 1].line.blank;
+        let closes = piece.text.trim_start().starts_with(['}', ')', ']']);
+        if piece.starts_block || (starts && piece.line.indent == level && !closes) {
+            break;
+        }
+    }
+    if level == usize::MAX { 0 } else { level }
+}
+
+/// Blank lines that differ without anything else are no edit in a careless suggestion; and where a suggestion shows
+/// fewer blank lines between two items than the file has, the file's stay.
+pub(super) fn keep_blank_lines(file: &File<'_>, pieces: &[Piece], mut steps: Vec<Step>, sloppy: bool) -> Vec<Step> {
+    let collapsed = collapses_blank_lines(file, pieces, &steps);
+    let edits = |step: Option<&Step>| {
+        matches!(step, Some(Step::Delete { .. } | Step::Insert { .. } | Step::Change { .. }))
     };
-    let start: Vec<f32> = (0..=size).map(|at| costs.jump + edge(at)).collect();
-    let end = (0..=size).map(edge).collect();
-    Some(Gap { start, end, empty: 0.0 })
+    let removes = |step: Option<&Step>| matches!(step, Some(Step::Delete { at }) if !file.lines[*at].blank);
+    for index in 0..steps.len() {
+        let (before, after) = (index.checked_sub(1).map(|before| &steps[before]), steps.get(index + 1));
+        let beside_edit = edits(before) || edits(after);
+        let beside_removal = removes(before) || removes(after);
+        let beside_blank = matches!(before, Some(Step::Same { at, .. } | Step::Keep { start: at, .. }) if file.lines.get(*at).is_some_and(|line| line.blank));
+        steps[index] = match steps[index] {
+            Step::SpareBlank { at } if (sloppy && !beside_removal) || (beside_blank && (collapsed || !beside_edit)) => {
+                Step::Keep { start: at, end: at + 1, marked: false }
+            }
+            Step::SpareBlank { at } => Step::Delete { at },
+            Step::ExtraBlank { row } if !sloppy || beside_edit => Step::Insert { row },
+            step => step,
+        };
+    }
+    let mut output: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut run: Vec<Step> = Vec::new();
+    for step in steps {
+        if edits(Some(&step)) {
+            run.push(step);
+        } else {
+            settle_run(file, pieces, &mut run, &mut output, sloppy);
+            output.push(step);
+        }
+    }
+    settle_run(file, pieces, &mut run, &mut output, sloppy);
+    output
+}
+
+/// Whether a suggestion shows one blank line throughout where the file has two between its items.
+fn collapses_blank_lines(file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> bool {
+    let doubled = pieces.windows(2).any(|pair| pair[0].line.blank && pair[1].line.blank);
+    let spare = steps.windows(2).any(|pair| match (pair[0], pair[1]) {
+        (Step::Same { at, .. }, Step::SpareBlank { .. }) | (Step::SpareBlank { .. }, Step::Same { at, .. }) => file.lines[at].blank,
+        _ => false,
+    });
+    !doubled && spare
+}
+
+fn settle_run(file: &File<'_>, pieces: &[Piece], run: &mut Vec<Step>, output: &mut Vec<Step>, sloppy: bool) {
+    let removed_code = run.iter().any(|step| matches!(step, Step::Delete { at } if !file.lines[*at].blank));
+    let new_code = run.iter().any(|step| match step {
+        Step::Insert { row } | Step::Change { row, .. } => !pieces[*row].line.blank,
+        _ => false,
+    });
+    for step in run.drain(..) {
+        match step {
+            Step::Delete { at } if sloppy && file.lines[at].blank && !removed_code => {
+                output.push(Step::Keep { start: at, end: at + 1, marked: false });
+            }
+            Step::Insert { row } if sloppy && !new_code && !removed_code && pieces[row].line.blank => {}
+            other => output.push(other),
+        }
+    }
 }
 
 /// Writes the edited file down from the alignment's steps.
@@ -180,19 +384,39 @@ pub(super) fn assemble(file: &File<'_>, pieces: &[Piece], steps: &[Step], sloppy
     for step in steps {
         match *step {
             Step::Same { row, at } => {
-                let drifted = pieces[row].line.exact != file.lines[at].exact;
-                if drifted && !sloppy && !pieces[row].line.blank {
-                    output.push(OutputLine::added(row, &pieces[row].text));
-                } else {
+                let (own, new) = (&file.lines[at], &pieces[row].line);
+                if own.exact == new.exact || own.blank || (sloppy && own.indent == new.indent) {
                     output.push(kept(at));
+                } else if sloppy {
+                    // The indentation is the edit, the rest is drift.
+                    let text = format!("{}{}", leading(&pieces[row].text), file.text[at].trim_start());
+                    output.push(OutputLine::added(row, &text));
+                } else {
+                    output.push(OutputLine::added(row, &pieces[row].text));
                 }
             }
             Step::Change { row, .. } | Step::Insert { row } => {
+                if pieces[row].starts_block {
+                    separate(&mut output, pieces, row);
+                }
                 output.push(OutputLine::added(row, pieces[row].text.trim_end()));
             }
-            Step::Delete { .. } => {}
+            Step::Delete { .. } | Step::SpareBlank { .. } | Step::ExtraBlank { .. } => {}
             Step::Keep { start, end, .. } => output.extend((start..end).map(kept)),
         }
     }
     output
+}
+
+/// Two fenced blocks that end up side by side keep a blank line between their items.
+fn separate(output: &mut Vec<OutputLine>, pieces: &[Piece], row: usize) {
+    let Some(last) = output.last() else { return };
+    if last.text.trim().is_empty() || pieces[row].line.blank {
+        return;
+    }
+    output.push(OutputLine::added(row, ""));
+}
+
+fn leading(text: &str) -> &str {
+    &text[..text.len() - text.trim_start().len()]
 }

@@ -182,12 +182,24 @@ fn elements(lines: &[&str], language: Option<&str>) -> Vec<Element> {
     let blank = |line: &&str| line.trim().is_empty();
     let start = lines.iter().position(|line| !blank(line)).unwrap_or(lines.len());
     let end = lines.iter().rposition(|line| !blank(line)).map_or(start, |last| last + 1);
-    lines[start..end]
-        .iter()
-        .map(|line| {
-            let line = line.trim_end_matches('\r');
-            marker::read_marker(line, language)
-                .map_or_else(|| Element::Line(line.to_string()), Element::Marker)
-        })
-        .collect()
+    let mut elements = Vec::with_capacity(end - start);
+    for index in start..end {
+        let line = lines[index].trim_end_matches('\r');
+        elements.push(match marker::read_marker(line, language) {
+            Some(marker) if !(marker.maybe_code && is_lone_body(&lines[start..end], index - start)) => {
+                Element::Marker(marker)
+            }
+            _ => Element::Line(line.to_string()),
+        });
+    }
+    elements
+}
+
+/// Python's `...` as the whole body of a function or class: the line before opens a body, the line after leaves it.
+fn is_lone_body(lines: &[&str], index: usize) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut before = lines[..index].iter().rev().filter(|line| !line.trim().is_empty());
+    let after = lines[index + 1..].iter().find(|line| !line.trim().is_empty());
+    before.next().is_some_and(|line| line.trim_end().ends_with(':') && indent(line) < indent(lines[index]))
+        && after.is_none_or(|line| indent(line) < indent(lines[index]))
 }
