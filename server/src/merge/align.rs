@@ -84,6 +84,8 @@ pub(super) struct Problem {
     pub(super) edge: f32,
     /// The share of these two that is due when only lines that stand everywhere lie between edit and gap.
     pub(super) weak_edge: f32,
+    /// Further price when removed or changed lines are the last of the file.
+    pub(super) end_edit: f32,
 }
 
 /// One step of an alignment.
@@ -189,6 +191,8 @@ impl Problem {
                 self.next_row(&mut table, row);
             }
         }
+        let last = table.cost.len() - 1;
+        table.cost[last][EDIT] += self.end_edit;
         table
     }
 

@@ -93,6 +93,7 @@ pub struct Costs {
     pub(crate) one_sided: f32,
     pub(crate) edge: f32,
     pub(crate) weak_edge: f32,
+    pub(crate) end_edit: f32,
     pub(crate) edge_bare: f32,
     pub(crate) insert_defined: f32,
     pub(crate) strong: f32,
@@ -114,22 +115,23 @@ impl Default for Costs {
             drift: 0.225,
             drift_sloppy: 0.025,
             change: 0.333,
-            change_slope: 1.3,
+            change_slope: 0.487,
             change_least: 0.85,
             marker_indent: 0.1,
-            marker_deeper: 0.5,
+            marker_deeper: 0.665,
             hanging: 2.0,
             slide: 0.4,
             marker_empty: 2.0,
-            jump: 2.0,
-            jump_inside: 3.0,
-            jump_end: 0.75,
+            jump: 1.2,
+            jump_inside: 1.5,
+            jump_end: 0.562,
             jump_end_bare: 0.25,
             one_sided: 1.6,
             edge: 1.5,
             edge_bare: 0.2,
-            insert_defined: 1.5,
-            weak_edge: 0.3,
+            insert_defined: 3.0,
+            end_edit: 1.0,
+            weak_edge: 0.225,
             strong: 0.6,
         }
     }
@@ -154,7 +156,8 @@ pub fn merge_with(
             let sloppy = suggestion.chatty;
             let problem = snippet::problem(&file, &pieces, sloppy, costs);
             let table = problem.solve();
-            let steps = snippet::keep_blank_lines(&file, &pieces, table.steps(), sloppy);
+            let mut steps = snippet::keep_blank_lines(&file, &pieces, table.steps(), sloppy);
+            snippet::replace_item_heads(&file, &pieces, &mut steps);
             if !steps
                 .iter()
                 .any(|step| matches!(step, align::Step::Same { row, .. } if pieces[*row].line.weight > 0.5))

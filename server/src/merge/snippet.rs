@@ -112,6 +112,7 @@ pub(super) fn problem(file: &File<'_>, pieces: &[Piece], sloppy: bool, costs: &C
         one_sided: costs.one_sided * if has_markers { 1.0 } else { costs.edge_bare },
         edge: costs.edge * if has_markers { 1.0 } else { costs.edge_bare },
         weak_edge: costs.weak_edge,
+        end_edit: costs.end_edit,
     }
 }
 
@@ -168,6 +169,11 @@ fn pairs(file: &File<'_>, line: &Line, sloppy: bool, costs: &Costs) -> Vec<Pair>
     pairs
 }
 
+/// The same line at the same depth.
+fn same_place(a: &Line, b: &Line) -> bool {
+    a.key == b.key && a.indent == b.indent
+}
+
 /// The first line that is not blank at or after each line of the file, as its indentation.
 fn next_indents(file: &File<'_>) -> Vec<Option<usize>> {
     let mut indents = vec![None; file.lines.len() + 1];
@@ -188,7 +194,7 @@ fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<
     let mut before: Option<&Line> = None;
     let next = next_indents(file);
     for (at, price) in prices.iter_mut().enumerate() {
-        let follows = before.is_some_and(|line| line.key == last.line.key);
+        let follows = before.is_some_and(|line| same_place(line, &last.line));
         if !follows && next[at].is_some_and(|indent| indent > last.line.indent) {
             *price = costs.hanging;
         }
@@ -247,14 +253,14 @@ fn jump(file: &File<'_>, pieces: &[Piece], row: usize, has_markers: bool, costs:
     // Complete items are left out: the gap starts and ends before a line that is not deeper than the item beside it,
     // unless it goes on where the file does.
     let inside = |level: usize, last: Option<&Piece>| {
-        let mut before: Option<u64> = None;
+        let mut before: Option<&Line> = None;
         let mut prices = Vec::with_capacity(size + 1);
         for (at, indent) in next.iter().enumerate() {
-            let follows = last.is_some_and(|last| before == Some(last.line.key));
+            let follows = last.is_some_and(|last| before.is_some_and(|line| same_place(line, &last.line)));
             let deeper = indent.is_some_and(|indent| indent > level);
             prices.push(if deeper && !follows { costs.jump_inside } else { 0.0 });
             if let Some(line) = file.lines.get(at).filter(|line| !line.blank) {
-                before = Some(line.key);
+                before = Some(line);
             }
         }
         prices
@@ -312,6 +318,38 @@ fn item_level(pieces: &[Piece], row: usize) -> usize {
         }
     }
     if level == usize::MAX { 0 } else { level }
+}
+
+/// A suggestion without markers shows whole items: attributes and comments right above an item in the file give way to
+/// the ones that the suggestion shows for it.
+pub(super) fn replace_item_heads(file: &File<'_>, pieces: &[Piece], steps: &mut Vec<Step>) {
+    if pieces.iter().any(|piece| piece.marker) {
+        return;
+    }
+    let is_head = |text: &str| {
+        let text = text.trim_start();
+        ["#[", "@", "///", "/**", "*", "//"].iter().any(|start| text.starts_with(start))
+    };
+    for index in 0..steps.len() {
+        let Step::Keep { start, end, .. } = steps[index] else { continue };
+        let heads = steps[index + 1..]
+            .iter()
+            .take_while(|step| matches!(step, Step::Insert { row } if is_head(&pieces[*row].text)))
+            .count();
+        let same_line = match steps.get(index + 1 + heads) {
+            Some(Step::Same { at, .. } | Step::Change { at, .. }) => *at == end,
+            _ => false,
+        };
+        if heads == 0 || !same_line {
+            continue;
+        }
+        let old = (start..end).rev().take_while(|at| is_head(file.text[*at])).count();
+        if old > 0 && old <= heads + 1 {
+            steps[index] = Step::Keep { start, end: end - old, marked: false };
+            let deleted = (end - old..end).map(|at| Step::Delete { at });
+            steps.splice(index + 1..index + 1, deleted);
+        }
+    }
 }
 
 /// Blank lines that differ without anything else are no edit in a careless suggestion; and where a suggestion shows
