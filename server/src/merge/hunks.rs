@@ -4,7 +4,7 @@
 use similar::{Algorithm, DiffOp};
 
 use super::snippet::File;
-use super::{Merge, MergeError, OutputLine};
+use super::{Evidence, Merge, MergeError, OutputLine};
 use crate::suggestion::{Hunk, HunkLine};
 
 /// How a hunk's old lines match the file's.
@@ -47,7 +47,12 @@ pub(super) fn merge(file: &File<'_>, hunks: &[Hunk]) -> Result<Vec<Merge>, Merge
         cursor = place.at + old.len();
     }
     output.extend((cursor..file.text.len()).map(|index| OutputLine::kept(index, file.text[index])));
-    Ok(vec![Merge { lines: output, reason: "each block's text was found in the file".into(), confidence }])
+    Ok(vec![Merge {
+        lines: output,
+        reason: "each block's text was found in the file".into(),
+        confidence,
+        evidence: Evidence { agreement: 1.0, readings: 1, ..Evidence::default() },
+    }])
 }
 
 /// The lines that stand for the hunk's place afterwards.

@@ -4,14 +4,20 @@
 //! line of a merge comes from the file or from the suggestion.
 
 mod align;
+mod confidence;
+pub(crate) mod costs;
+mod evidence;
 mod hunks;
 mod lines;
 mod prepare;
+mod prices;
 mod snippet;
 
 use thiserror::Error;
 
-use crate::suggestion::{Body, Suggestion};
+use crate::suggestion::{Body, Element, Suggestion};
+use costs::Costs;
+pub use evidence::Evidence;
 
 /// One line of an edited file, and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +51,8 @@ pub struct Merge {
     pub reason: String,
     /// How likely it is what the suggestion means, from 0 to 1.
     pub confidence: f64,
+    /// What the confidence rests on.
+    pub evidence: Evidence,
 }
 
 /// Why there is no merge.
@@ -63,110 +71,93 @@ pub enum MergeError {
     NoPlace,
 }
 
-/// Prices of the aligner, in units of one ordinary new line. Tuned by search on the training edits.
-#[derive(Debug, Clone, Copy)]
-pub struct Costs {
-    pub(crate) insert: f32,
-    pub(crate) insert_blank: f32,
-    pub(crate) insert_known: f32,
-    pub(crate) edge_known: f32,
-    pub(crate) delete: f32,
-    pub(crate) delete_blank: f32,
-    pub(crate) blank_drift: f32,
-    pub(crate) blank_sloppy: f32,
-    pub(crate) open: f32,
-    pub(crate) open_edit: f32,
-    pub(crate) drift: f32,
-    pub(crate) drift_sloppy: f32,
-    pub(crate) change: f32,
-    pub(crate) change_slope: f32,
-    pub(crate) change_least: f32,
-    pub(crate) marker_indent: f32,
-    pub(crate) marker_deeper: f32,
-    pub(crate) hanging: f32,
-    pub(crate) slide: f32,
-    pub(crate) marker_empty: f32,
-    pub(crate) jump: f32,
-    pub(crate) jump_inside: f32,
-    pub(crate) jump_end: f32,
-    pub(crate) jump_end_bare: f32,
-    pub(crate) one_sided: f32,
-    pub(crate) edge: f32,
-    pub(crate) weak_edge: f32,
-    pub(crate) end_edit: f32,
-    pub(crate) edge_bare: f32,
-    pub(crate) insert_defined: f32,
-    pub(crate) strong: f32,
-}
-
-impl Default for Costs {
-    fn default() -> Self {
-        Costs {
-            insert: 0.384,
-            insert_blank: 0.23,
-            insert_known: 0.4,
-            edge_known: 1.5,
-            delete: 0.056,
-            delete_blank: 0.133,
-            blank_drift: 0.7,
-            blank_sloppy: 0.25,
-            open: 1.085,
-            open_edit: 1.33,
-            drift: 0.225,
-            drift_sloppy: 0.025,
-            change: 0.333,
-            change_slope: 0.487,
-            change_least: 0.85,
-            marker_indent: 0.1,
-            marker_deeper: 0.665,
-            hanging: 2.0,
-            slide: 0.4,
-            marker_empty: 2.0,
-            jump: 1.2,
-            jump_inside: 1.5,
-            jump_end: 0.562,
-            jump_end_bare: 0.25,
-            one_sided: 1.6,
-            edge: 1.5,
-            edge_bare: 0.2,
-            insert_defined: 3.0,
-            end_edit: 1.0,
-            weak_edge: 0.225,
-            strong: 0.6,
-        }
-    }
-}
-
 /// Merges `suggestion` into `original` in every plausible way, the best first; never an empty list.
 pub fn merge(original: &[&str], suggestion: &Suggestion) -> Result<Vec<Merge>, MergeError> {
-    merge_with(original, suggestion, &Costs::default())
+    merge_priced(original, suggestion, &Costs::default(), &Costs::views())
 }
 
-/// [`merge`] with other prices.
-pub fn merge_with(
+/// [`merge`] at given prices and views.
+pub(crate) fn merge_priced(
     original: &[&str],
     suggestion: &Suggestion,
     costs: &Costs,
+    views: &[Costs],
 ) -> Result<Vec<Merge>, MergeError> {
     let file = snippet::File::new(original);
     match &suggestion.body {
         Body::Hunks(found) => hunks::merge(&file, found),
-        Body::Snippets(blocks) => {
-            let pieces = prepare::prepare(&file, snippet::pieces(blocks));
-            let sloppy = suggestion.chatty;
-            let problem = snippet::problem(&file, &pieces, sloppy, costs);
-            let table = problem.solve();
-            let mut steps = snippet::keep_blank_lines(&file, &pieces, table.steps(), sloppy);
-            snippet::replace_item_heads(&file, &pieces, &mut steps);
-            if !steps
-                .iter()
-                .any(|step| matches!(step, align::Step::Same { row, .. } if pieces[*row].line.weight > 0.5))
-            {
-                return Err(MergeError::NoPlace);
-            }
-            if std::env::var("DBG").is_ok() { for s in &steps { eprintln!("{s:?}"); } eprintln!("sloppy {sloppy}"); }
-            let lines = snippet::assemble(&file, &pieces, &steps, sloppy);
-            Ok(vec![Merge { lines, reason: "the snippet was aligned with the file".into(), confidence: 0.5 }])
+        Body::Snippets(blocks) => merge_snippets(&file, blocks, suggestion.chatty, costs, views),
+    }
+}
+
+fn merge_snippets(
+    file: &snippet::File<'_>,
+    blocks: &[Vec<Element>],
+    sloppy: bool,
+    usual: &Costs,
+    views: &[Costs],
+) -> Result<Vec<Merge>, MergeError> {
+    let pieces = prepare::prepare(file, snippet::pieces(blocks));
+    let likenesses = prices::likenesses(file, &pieces);
+    let solve = |costs: &Costs| {
+        let table = prices::problem(file, &pieces, &likenesses, sloppy, costs).solve();
+        let mut steps = snippet::keep_blank_lines(file, &pieces, table.steps(), sloppy);
+        snippet::replace_item_heads(file, &pieces, &mut steps);
+        (steps, f64::from(table.total()))
+    };
+    let (steps, cost) = solve(usual);
+    let anchored = |step: &align::Step| match step {
+        align::Step::Same { row, .. } => pieces[*row].line.weight > 0.5,
+        align::Step::Change { .. } => true,
+        _ => false,
+    };
+    if !file.text.is_empty() && !steps.iter().any(anchored) {
+        return Err(MergeError::NoPlace);
+    }
+    let build = |steps: &[align::Step], cost: f64| {
+        let lines = snippet::assemble(file, &pieces, steps, sloppy);
+        let mut evidence = evidence::count(file, &pieces, steps, &lines);
+        evidence.cost = cost;
+        Merge { lines, reason: String::new(), confidence: 0.0, evidence }
+    };
+    let mut merges = vec![(build(&steps, cost), 1_usize)];
+    let views = &views[..views.len().min(affordable(pieces.len() * file.lines.len()))];
+    for costs in views {
+        let (steps, cost) = solve(costs);
+        let merge = build(&steps, cost);
+        match merges.iter_mut().find(|(known, _)| known.lines == merge.lines) {
+            Some((_, votes)) => *votes += 1,
+            None => merges.push((merge, 1)),
         }
+    }
+    let readings = merges.len();
+    // The usual prices' merge stays first: it is right more often than the majority.
+    merges[1..].sort_by_key(|(_, votes)| std::cmp::Reverse(*votes));
+    Ok(merges
+        .into_iter()
+        .map(|(mut merge, votes)| {
+            merge.evidence.agreement = votes as f64 / (views.len() + 1) as f64;
+            merge.evidence.readings = readings;
+            merge.reason = describe(&merge.evidence);
+            merge.confidence = confidence::of(&merge.evidence);
+            merge
+        })
+        .collect())
+}
+
+/// How many views a problem of `cells` cells can afford.
+fn affordable(cells: usize) -> usize {
+    match cells {
+        0..150_000 => usize::MAX,
+        150_000..600_000 => 3,
+        _ => 1,
+    }
+}
+
+fn describe(evidence: &Evidence) -> String {
+    let what = if evidence.markers { "the snippet's marked gaps were filled from the file" } else { "the snippet was aligned with the file" };
+    match evidence.readings {
+        1 => format!("{what}; every reading of it gives the same result"),
+        readings => format!("{what}; the likeliest of {readings} readings"),
     }
 }

@@ -1,0 +1,137 @@
+//! What speaks for and against a merge, counted: the base of its confidence.
+
+use std::collections::HashSet;
+
+use super::OutputLine;
+use super::align::Step;
+use super::snippet::{File, Piece};
+
+/// Counts over one merge.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Evidence {
+    /// The share of views (see [`super::costs::Costs`]) that lead to this merge.
+    pub agreement: f64,
+    /// How many different merges the views lead to.
+    pub readings: usize,
+    /// The suggestion has elision markers.
+    pub markers: bool,
+    /// The suggestion came in several blocks.
+    pub blocks: usize,
+    /// Rows of the suggestion.
+    pub rows: usize,
+    /// Rows that are lines of the file and say something.
+    pub anchors: usize,
+    /// Rows taken as new lines.
+    pub inserted: usize,
+    /// Lines of the file taken out.
+    pub deleted: usize,
+    /// The longest stretch taken out that nothing replaces.
+    pub longest_cut: usize,
+    /// Stretches of new lines that touch a gap.
+    pub one_sided: usize,
+    /// Stretches of removed or changed lines that touch a gap.
+    pub edge_edits: usize,
+    /// New lines that stand in the edited file twice now.
+    pub copied: usize,
+    /// Gaps at the start or end, or between items, that no marker shows.
+    pub unmarked: usize,
+    /// Rows that differ from the file's line in whitespace or quotes only.
+    pub drifted: usize,
+    /// Brackets that were balanced and no longer are.
+    pub unbalanced: bool,
+    /// A kept stretch begins deeper than the text before it, without reason.
+    pub hanging: usize,
+    /// The price of the alignment.
+    pub cost: f64,
+}
+
+/// Counts what one alignment did.
+pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &[OutputLine]) -> Evidence {
+    let mut evidence = Evidence {
+        markers: pieces.iter().any(|piece| piece.marker),
+        blocks: 1 + pieces.iter().filter(|piece| piece.starts_block).count(),
+        rows: pieces.len(),
+        unbalanced: balance(file.text.iter().copied()) != balance(output.iter().map(|line| line.text.as_str())),
+        ..Evidence::default()
+    };
+    let kept: HashSet<u64> =
+        output.iter().filter_map(|line| line.original).map(|at| file.lines[at].key).collect();
+    let is_gap = |step: Option<&Step>| match step {
+        Some(Step::Keep { start, end, .. }) => end > start,
+        _ => false,
+    };
+    let is_edit = |step: &Step| matches!(step, Step::Insert { .. } | Step::Delete { .. } | Step::Change { .. });
+    let mut index = 0;
+    while index < steps.len() {
+        match steps[index] {
+            Step::Same { row, at } => {
+                let (own, new) = (&file.lines[at], &pieces[row].line);
+                evidence.anchors += usize::from(new.weight > 0.5);
+                evidence.drifted += usize::from(own.exact != new.exact && !own.blank);
+            }
+            Step::Keep { start, end, marked } => {
+                evidence.unmarked += usize::from(!marked && end > start + 1);
+                evidence.hanging += usize::from(hangs(file, output, start, end));
+            }
+            _ => {}
+        }
+        if !is_edit(&steps[index]) {
+            index += 1;
+            continue;
+        }
+        let run = steps[index..].iter().take_while(|step| is_edit(step)).count();
+        let stretch = &steps[index..index + run];
+        let touches = is_gap(index.checked_sub(1).map(|before| &steps[before])) || is_gap(steps.get(index + run));
+        let (mut added, mut removed) = (0, 0);
+        for step in stretch {
+            match step {
+                Step::Insert { row } | Step::Change { row, .. } => {
+                    let line = &pieces[*row].line;
+                    added += usize::from(!line.blank);
+                    evidence.copied += usize::from(line.weight > 0.8 && kept.contains(&line.key));
+                    removed += usize::from(matches!(step, Step::Change { .. }));
+                }
+                Step::Delete { at } => removed += usize::from(!file.lines[*at].blank),
+                _ => {}
+            }
+        }
+        evidence.inserted += added;
+        evidence.deleted += removed;
+        evidence.longest_cut = evidence.longest_cut.max(removed.saturating_sub(added));
+        if touches && removed > 0 {
+            evidence.edge_edits += 1;
+        } else if touches && added > 0 {
+            evidence.one_sided += 1;
+        }
+        index += run;
+    }
+    evidence
+}
+
+/// A kept stretch that starts deeper than the new text before it.
+fn hangs(file: &File<'_>, output: &[OutputLine], start: usize, end: usize) -> bool {
+    let Some(first) = (start..end).find(|at| !file.lines[*at].blank) else { return false };
+    let Some(position) = output.iter().position(|line| line.original == Some(first)) else { return false };
+    let Some(before) = output[..position].iter().rev().find(|line| !line.text.trim().is_empty()) else {
+        return false;
+    };
+    let opens = before.text.trim_end().ends_with(['{', '(', '[', ':', ',', '=', '\\', '|', '&', '+', '>', '-']);
+    before.original.is_none() && !opens && super::lines::indent_of(&before.text) < file.lines[first].indent
+}
+
+/// Opening minus closing brackets of each kind.
+fn balance<'a>(lines: impl Iterator<Item = &'a str>) -> [i64; 3] {
+    let mut sum = [0; 3];
+    for c in lines.flat_map(str::bytes) {
+        match c {
+            b'{' => sum[0] += 1,
+            b'}' => sum[0] -= 1,
+            b'(' => sum[1] += 1,
+            b')' => sum[1] -= 1,
+            b'[' => sum[2] += 1,
+            b']' => sum[2] -= 1,
+            _ => {}
+        }
+    }
+    sum
+}

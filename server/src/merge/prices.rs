@@ -1,0 +1,302 @@
+//! Pricing a snippet against a file: what each row may stand for, where gaps may start and end, and at what price.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::align::{FAR, Gap, Pair, PairKind, Problem, Row};
+use super::costs::Costs;
+use super::lines::{Line, occurrences};
+use super::snippet::{File, Piece};
+
+/// Prices the alignment of `pieces` with `file`.
+pub(super) fn problem(
+    file: &File<'_>,
+    pieces: &[Piece],
+    likenesses: &[Rc<[Likeness]>],
+    sloppy: bool,
+    costs: &Costs,
+) -> Problem {
+    let counts = occurrences(&file.lines);
+    let has_markers = pieces.iter().any(|piece| piece.marker);
+    let mut rows = Vec::with_capacity(pieces.len());
+    let edges = edge_rows(pieces);
+    let mut names: HashMap<(u32, usize), usize> = HashMap::new();
+    for line in &file.lines {
+        if let Some(name) = line.name {
+            *names.entry((name, line.indent)).or_insert(0) += 1;
+        }
+    }
+    for (row, piece) in pieces.iter().enumerate() {
+        if piece.marker {
+            rows.push(Row::Gap(marker_gap(file, pieces, row, costs)));
+            continue;
+        }
+        let pairs = pairs(&piece.line, &likenesses[row], sloppy, costs);
+        let mut insert =
+            costs.insert * piece.line.weight + costs.insert_blank * f32::from(u8::from(piece.line.blank));
+        if piece.line.weight > 0.8 && let Some(count) = counts.get(&piece.line.key) {
+            insert += (costs.insert_known + costs.edge_known * edges[row]) / *count as f32;
+        }
+        if let Some(name) = piece.line.name
+            && names.get(&(name, piece.line.indent)) == Some(&1)
+        {
+            insert += costs.insert_defined;
+        }
+        rows.push(Row::Line { insert, blank: piece.line.blank, pairs });
+    }
+    let jumps = (0..=pieces.len()).map(|row| jump(file, pieces, row, has_markers, costs)).collect();
+    let delete = file
+        .lines
+        .iter()
+        .map(|line| if line.blank { costs.delete_blank } else { costs.delete * line.weight })
+        .collect();
+    Problem {
+        size: file.lines.len(),
+        rows,
+        jumps,
+        delete,
+        blank: file.lines.iter().map(|line| line.blank).collect(),
+        blank_drift: if sloppy { costs.blank_sloppy } else { costs.blank_drift },
+        open: costs.open,
+        open_edit: costs.open_edit,
+        one_sided: costs.one_sided * if has_markers { 1.0 } else { costs.edge_bare },
+        edge: costs.edge * if has_markers { 1.0 } else { costs.edge_bare },
+        weak_edge: costs.weak_edge,
+        end_edit: costs.end_edit,
+    }
+}
+
+/// How near each row stands to a gap: what stands there is context as a rule, so that a line of the file found there is
+/// unlikely to be a new copy.
+fn edge_rows(pieces: &[Piece]) -> Vec<f32> {
+    let mut edges = vec![0.0_f32; pieces.len()];
+    let mut mark = |order: &mut dyn Iterator<Item = usize>| {
+        let mut near = 1.0_f32;
+        for row in order {
+            if pieces[row].marker {
+                near = 1.0;
+            } else if !pieces[row].line.blank {
+                edges[row] = edges[row].max(near);
+                near = if near > 0.9 { 0.5 } else { 0.0 };
+            }
+        }
+    };
+    mark(&mut (0..pieces.len()));
+    mark(&mut (0..pieces.len()).rev());
+    edges
+}
+
+/// What a row's line has in common with a line of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Likeness {
+    at: u32,
+    similarity: f32,
+    /// Equal but for whitespace and quotes.
+    alike: bool,
+    /// Equal byte for byte.
+    exact: bool,
+    /// Defines the same name at the same depth.
+    named: bool,
+}
+
+/// Compares every row with every line of the file, once for all prices.
+pub(super) fn likenesses(file: &File<'_>, pieces: &[Piece]) -> Vec<Rc<[Likeness]>> {
+    let mut seen: HashMap<u64, Rc<[Likeness]>> = HashMap::new();
+    pieces
+        .iter()
+        .map(|piece| seen.entry(piece.line.exact).or_insert_with(|| likeness(file, &piece.line).into()).clone())
+        .collect()
+}
+
+fn likeness(file: &File<'_>, line: &Line) -> Vec<Likeness> {
+    let alike = file.alike(line).iter().map(|&at| {
+        let exact = file.lines[at as usize].exact == line.exact;
+        Likeness { at, similarity: 1.0, alike: true, exact, named: false }
+    });
+    let mut found: Vec<Likeness> = alike.collect();
+    if line.weight >= 0.6 {
+        for (at, other) in file.lines.iter().enumerate().filter(|(_, other)| other.key != line.key) {
+            let similarity = line.similarity(other);
+            let named = line.name.is_some() && line.name == other.name && line.indent == other.indent;
+            if similarity >= LEAST_SIMILARITY || named {
+                found.push(Likeness { at: at as u32, similarity, alike: false, exact: false, named });
+            }
+        }
+        found.sort_by_key(|likeness| likeness.at);
+    }
+    found
+}
+
+/// Lines less alike than this are never a changed line and its old one.
+const LEAST_SIMILARITY: f32 = 0.5;
+
+fn pairs(line: &Line, likenesses: &[Likeness], sloppy: bool, costs: &Costs) -> Vec<Pair> {
+    let exact = likenesses.iter().filter(|likeness| likeness.exact).count();
+    let strong = line.weight >= costs.strong || (line.weight > 0.0 && exact == 1);
+    let pair = |likeness: &Likeness| {
+        let at = likeness.at;
+        if likeness.alike {
+            let drift = if sloppy { costs.drift_sloppy } else { costs.drift };
+            let kind = if strong { PairKind::Strong } else { PairKind::Weak };
+            return Some(Pair { at, cost: if likeness.exact { 0.0 } else { drift }, kind });
+        }
+        let cost = costs.change + (1.0 - likeness.similarity) * costs.change_slope;
+        if likeness.named {
+            Some(Pair { at, cost: cost * 0.5, kind: PairKind::Renewed })
+        } else {
+            (likeness.similarity >= costs.change_least).then_some(Pair { at, cost, kind: PairKind::Changed })
+        }
+    };
+    likenesses.iter().filter_map(pair).collect()
+}
+
+/// The same line at the same depth.
+fn same_place(a: &Line, b: &Line) -> bool {
+    a.key == b.key && a.indent == b.indent
+}
+
+/// The first line that is not blank at or after each line of the file, as its indentation.
+fn next_indents(file: &File<'_>) -> Vec<Option<usize>> {
+    let mut indents = vec![None; file.lines.len() + 1];
+    for at in (0..file.lines.len()).rev() {
+        indents[at] = if file.lines[at].blank { indents[at + 1] } else { Some(file.lines[at].indent) };
+    }
+    indents
+}
+
+/// What it costs to leave the snippet after row `row` for a gap: text that is deeper than the row and does not follow
+/// it in the file would hang in the air.
+fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<f32> {
+    let mut prices = vec![0.0; file.lines.len() + 1];
+    let Some(last) = pieces[..row].iter().rev().find(|piece| !piece.line.blank) else { return prices };
+    if last.marker || last.text.trim_end().ends_with(['{', '(', '[', ':', ',', '=', '\\', '|', '&', '+', '>']) {
+        return prices;
+    }
+    let mut before: Option<&Line> = None;
+    let next = next_indents(file);
+    for (at, price) in prices.iter_mut().enumerate() {
+        let follows = before.is_some_and(|line| same_place(line, &last.line));
+        if !follows && next[at].is_some_and(|indent| indent > last.line.indent) {
+            *price = costs.hanging;
+        }
+        let past_blank = at > 0 && file.lines[at - 1].blank && file.lines.get(at).is_some_and(|line| !line.blank);
+        if past_blank && !pieces[row - 1].line.blank {
+            *price += costs.slide;
+        }
+        if at < file.lines.len() && !file.lines[at].blank {
+            before = Some(&file.lines[at]);
+        }
+    }
+    prices
+}
+
+/// What it costs to come back from a gap to row `row` before each line of the file: new text that follows deeper text
+/// at once, or that stands before a blank line or a closing bracket of its own level, would split what belongs together.
+fn entering(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<f32> {
+    let size = file.lines.len();
+    let mut prices = vec![0.0; size + 1];
+    let Some(first) = pieces.get(row).filter(|piece| !piece.marker && !piece.line.blank) else { return prices };
+    let closer = first.text.trim_start().starts_with(['}', ')', ']']) || first.text.trim_start().starts_with("end");
+    for at in 1..size {
+        let (before, next) = (&file.lines[at - 1], &file.lines[at]);
+        if next.key == first.line.key {
+            continue;
+        }
+        if !closer && !before.blank && before.indent > first.line.indent {
+            prices[at] += costs.hanging;
+        }
+        if next.blank || (next.weight < 0.5 && first.line.indent <= next.indent) {
+            prices[at] += costs.slide;
+        }
+    }
+    prices
+}
+
+/// A marker's gap is free; it is likelier to start at a line indented like the marker.
+fn marker_gap(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Gap {
+    let marker = &pieces[row].line;
+    let mut start = leaving(file, pieces, row, costs);
+    for (at, indent) in next_indents(file).into_iter().enumerate() {
+        start[at] += match indent {
+            Some(indent) if indent > marker.indent => costs.marker_deeper,
+            Some(indent) if indent == marker.indent => 0.0,
+            _ => costs.marker_indent,
+        };
+    }
+    Gap { start, end: entering(file, pieces, row + 1, costs), empty: costs.marker_empty }
+}
+
+/// A gap that no marker shows: free at the ends and between fenced blocks, dear inside a block.
+fn jump(file: &File<'_>, pieces: &[Piece], row: usize, has_markers: bool, costs: &Costs) -> Option<Gap> {
+    let size = file.lines.len();
+    let marker_at = |row: usize| pieces.get(row).is_some_and(|piece| piece.marker);
+    let next = next_indents(file);
+    // Complete items are left out: the gap starts and ends before a line that is not deeper than the item beside it,
+    // unless it goes on where the file does.
+    let inside = |level: usize, last: Option<&Piece>| {
+        let mut before: Option<&Line> = None;
+        let mut prices = Vec::with_capacity(size + 1);
+        for (at, indent) in next.iter().enumerate() {
+            let follows = last.is_some_and(|last| before.is_some_and(|line| same_place(line, &last.line)));
+            let deeper = indent.is_some_and(|indent| indent > level);
+            prices.push(if deeper && !follows { costs.jump_inside } else { 0.0 });
+            if let Some(line) = file.lines.get(at).filter(|line| !line.blank) {
+                before = Some(line);
+            }
+        }
+        prices
+    };
+    let last_line = |row: usize| pieces[..row].iter().rev().find(|piece| !piece.line.blank);
+    let plus = |prices: Vec<f32>, price: f32| prices.into_iter().map(|sum| sum + price).collect::<Vec<f32>>();
+    if row == 0 {
+        let price = if has_markers { costs.jump_end } else { costs.jump_end_bare };
+        let gap = Gap { start: vec![price; size + 1], end: vec![0.0; size + 1], empty: FAR };
+        return (!marker_at(0)).then_some(gap);
+    }
+    if row == pieces.len() {
+        if marker_at(row - 1) {
+            return None;
+        }
+        let start = plus(leaving(file, pieces, row, costs), costs.jump_end);
+        if has_markers {
+            return Some(Gap { start, end: vec![0.0; size + 1], empty: FAR });
+        }
+        let start = plus(inside(item_level(pieces, row), last_line(row)), costs.jump_end_bare);
+        return Some(Gap { start, end: vec![0.0; size + 1], empty: FAR });
+    }
+    if marker_at(row) || marker_at(row - 1) {
+        return None;
+    }
+    if pieces[row].starts_block {
+        let start = if has_markers {
+            leaving(file, pieces, row, costs)
+        } else {
+            inside(item_level(pieces, row), last_line(row))
+        };
+        return Some(Gap { start, end: vec![0.0; size + 1], empty: FAR });
+    }
+    let seam = pieces[row - 1].line.blank || pieces[row].line.blank;
+    if has_markers || !seam {
+        return None;
+    }
+    let depth = pieces[row..].iter().find(|piece| !piece.line.blank).map_or(0, |piece| piece.line.indent);
+    let start = plus(inside(item_level(pieces, row), last_line(row)), costs.jump);
+    Some(Gap { start, end: inside(depth, None), empty: FAR })
+}
+
+/// The indentation of the item that ends before `row`: its least indented lines start it, after a blank line.
+fn item_level(pieces: &[Piece], row: usize) -> usize {
+    let mut level = usize::MAX;
+    for (index, piece) in pieces[..row].iter().enumerate().rev() {
+        if piece.line.blank {
+            continue;
+        }
+        level = level.min(piece.line.indent);
+        let starts = index == 0 || piece.starts_block || pieces[index - 1].line.blank;
+        let closes = piece.text.trim_start().starts_with(['}', ')', ']']);
+        if piece.starts_block || (starts && piece.line.indent == level && !closes) {
+            break;
+        }
+    }
+    if level == usize::MAX { 0 } else { level }
+}
