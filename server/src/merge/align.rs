@@ -129,7 +129,8 @@ const STATES: usize = 8;
 const SETTLED: [usize; 5] = [CLEAN, FRESH, FRESH_WEAK, NEW_WEAK, EDIT_WEAK];
 
 /// The state that a line that stands everywhere leads to.
-const WEAKLY: [usize; STATES] = [CLEAN, FRESH_WEAK, NEW_WEAK, NEW_WEAK, EDIT_WEAK, NEW_WEAK, EDIT_WEAK, FRESH_WEAK];
+const WEAKLY: [usize; STATES] =
+    [CLEAN, FRESH_WEAK, NEW_WEAK, NEW_WEAK, EDIT_WEAK, NEW_WEAK, EDIT_WEAK, FRESH_WEAK];
 
 /// How a state was reached, and from which.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -267,7 +268,14 @@ impl Problem {
     fn insert_line(&self, table: &mut Table, here: usize, there: usize, insert: f32) {
         let cost = table.cost[here];
         let new = cheapest_of(&cost, &[(CLEAN, self.open), (NEW, 0.0), (NEW_WEAK, self.open)]);
-        let fresh = cheapest_of(&cost, &[(FRESH, self.open + self.one_sided), (NEW_FRESH, 0.0), (FRESH_WEAK, self.open + self.one_sided * self.weak_edge)]);
+        let fresh = cheapest_of(
+            &cost,
+            &[
+                (FRESH, self.open + self.one_sided),
+                (NEW_FRESH, 0.0),
+                (FRESH_WEAK, self.open + self.one_sided * self.weak_edge),
+            ],
+        );
         let edit = cheapest_of(&cost, &[(EDIT, 0.0), (EDIT_WEAK, self.open)]);
         table.offer(there, NEW, new.0 + insert, From::Insert, new.1);
         table.offer(there, NEW_FRESH, fresh.0 + insert, From::Insert, fresh.1);
@@ -377,7 +385,11 @@ impl Table {
                 From::Same | From::Change => {
                     row -= 1;
                     at -= 1;
-                    steps.push(if back.from == From::Same { Step::Same { row, at } } else { Step::Change { row, at } });
+                    steps.push(if back.from == From::Same {
+                        Step::Same { row, at }
+                    } else {
+                        Step::Change { row, at }
+                    });
                 }
                 From::Insert => {
                     row -= 1;

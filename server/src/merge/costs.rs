@@ -120,7 +120,13 @@ impl Costs {
             Costs { open_edit: usual.open_edit * 0.5, edge: usual.edge * 0.4, ..usual },
             Costs { one_sided: usual.one_sided * 0.3, edge: usual.edge * 2.0, ..usual },
             Costs { jump_end: usual.jump_end * 4.0, jump_end_bare: 1.5, jump: usual.jump * 2.0, ..usual },
-            Costs { jump_end: 0.0, jump_end_bare: 0.0, jump: usual.jump * 0.5, hanging: usual.hanging * 0.3, ..usual },
+            Costs {
+                jump_end: 0.0,
+                jump_end_bare: 0.0,
+                jump: usual.jump * 0.5,
+                hanging: usual.hanging * 0.3,
+                ..usual
+            },
         ]
     }
 }

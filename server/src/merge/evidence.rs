@@ -51,7 +51,8 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
         markers: pieces.iter().any(|piece| piece.marker),
         blocks: 1 + pieces.iter().filter(|piece| piece.starts_block).count(),
         rows: pieces.len(),
-        unbalanced: balance(file.text.iter().copied()) != balance(output.iter().map(|line| line.text.as_str())),
+        unbalanced: balance(file.text.iter().copied())
+            != balance(output.iter().map(|line| line.text.as_str())),
         ..Evidence::default()
     };
     let kept: HashSet<u64> =
@@ -60,7 +61,8 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
         Some(Step::Keep { start, end, .. }) => end > start,
         _ => false,
     };
-    let is_edit = |step: &Step| matches!(step, Step::Insert { .. } | Step::Delete { .. } | Step::Change { .. });
+    let is_edit =
+        |step: &Step| matches!(step, Step::Insert { .. } | Step::Delete { .. } | Step::Change { .. });
     let mut index = 0;
     while index < steps.len() {
         match steps[index] {
@@ -81,7 +83,8 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
         }
         let run = steps[index..].iter().take_while(|step| is_edit(step)).count();
         let stretch = &steps[index..index + run];
-        let touches = is_gap(index.checked_sub(1).map(|before| &steps[before])) || is_gap(steps.get(index + run));
+        let touches =
+            is_gap(index.checked_sub(1).map(|before| &steps[before])) || is_gap(steps.get(index + run));
         let (mut added, mut removed) = (0, 0);
         for step in stretch {
             match step {
@@ -115,7 +118,8 @@ fn hangs(file: &File<'_>, output: &[OutputLine], start: usize, end: usize) -> bo
     let Some(before) = output[..position].iter().rev().find(|line| !line.text.trim().is_empty()) else {
         return false;
     };
-    let opens = before.text.trim_end().ends_with(['{', '(', '[', ':', ',', '=', '\\', '|', '&', '+', '>', '-']);
+    let opens =
+        before.text.trim_end().ends_with(['{', '(', '[', ':', ',', '=', '\\', '|', '&', '+', '>', '-']);
     before.original.is_none() && !opens && super::lines::indent_of(&before.text) < file.lines[first].indent
 }
 

@@ -75,7 +75,11 @@ fn replace(file: &File<'_>, hunk: &Hunk, place: &Place, first_row: usize) -> Vec
     for op in similar::capture_diff_slices(Algorithm::Myers, &old, &new_text) {
         match op {
             DiffOp::Equal { old_index, len, .. } => {
-                lines.extend((0..len).map(|offset| place.at + old_index + offset).map(|at| OutputLine::kept(at, file.text[at])));
+                lines.extend(
+                    (0..len)
+                        .map(|offset| place.at + old_index + offset)
+                        .map(|at| OutputLine::kept(at, file.text[at])),
+                );
             }
             DiffOp::Delete { .. } => {}
             DiffOp::Insert { new_index, new_len, .. } | DiffOp::Replace { new_index, new_len, .. } => {

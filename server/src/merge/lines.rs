@@ -136,9 +136,36 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
 
 /// Words that stand right before the name that a line defines.
 const DEFINERS: [&str; 30] = [
-    "fn", "def", "func", "fun", "function", "class", "struct", "enum", "trait", "interface", "type", "module", "mod",
-    "namespace", "record", "union", "object", "protocol", "const", "static", "macro_rules", "package", "let", "var",
-    "val", "TEST_IMPL", "typedef", "#define", "alias", "extension",
+    "fn",
+    "def",
+    "func",
+    "fun",
+    "function",
+    "class",
+    "struct",
+    "enum",
+    "trait",
+    "interface",
+    "type",
+    "module",
+    "mod",
+    "namespace",
+    "record",
+    "union",
+    "object",
+    "protocol",
+    "const",
+    "static",
+    "macro_rules",
+    "package",
+    "let",
+    "var",
+    "val",
+    "TEST_IMPL",
+    "typedef",
+    "#define",
+    "alias",
+    "extension",
 ];
 
 /// The name that a line defines: a function, a type, a constant, a method.
@@ -147,7 +174,8 @@ fn defined_name(trimmed: &str) -> Option<&str> {
     let is_word = |word: &str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');
     for (position, word) in words.iter().enumerate().take(8) {
         if DEFINERS.contains(word) {
-            let mut next = words[position + 1..].iter().skip_while(|word| matches!(**word, "mut" | "!" | "*"));
+            let mut next =
+                words[position + 1..].iter().skip_while(|word| matches!(**word, "mut" | "!" | "*"));
             // Go's receiver stands between `func` and the name.
             if *word == "func" && words.get(position + 1) == Some(&"(") {
                 return next.skip_while(|word| **word != ")").nth(1).copied().filter(|word| is_word(word));
@@ -164,10 +192,15 @@ fn defined_name(trimmed: &str) -> Option<&str> {
     let open = words.iter().position(|word| *word == "(")?;
     let name = *words.get(open.checked_sub(1)?)?;
     let before = &words[..open - 1];
-    let control = ["if", "for", "while", "switch", "return", "else", "await", "new", "throw", "catch", "match", "assert"];
+    let control = [
+        "if", "for", "while", "switch", "return", "else", "await", "new", "throw", "catch", "match", "assert",
+    ];
     let typed = !before.is_empty()
         && before.iter().any(|word| is_word(word))
-        && before.iter().all(|word| (is_word(word) && !control.contains(word)) || matches!(*word, "<" | ">" | "*" | "&" | "," | "?" | "[" | "]" | ":"));
+        && before.iter().all(|word| {
+            (is_word(word) && !control.contains(word))
+                || matches!(*word, "<" | ">" | "*" | "&" | "," | "?" | "[" | "]" | ":")
+        });
     let opens = trimmed.ends_with(['{', '(', ',', ')']);
     (typed && opens && is_word(name) && !control.contains(&name)).then_some(name)
 }

@@ -155,7 +155,11 @@ fn affordable(cells: usize) -> usize {
 }
 
 fn describe(evidence: &Evidence) -> String {
-    let what = if evidence.markers { "the snippet's marked gaps were filled from the file" } else { "the snippet was aligned with the file" };
+    let what = if evidence.markers {
+        "the snippet's marked gaps were filled from the file"
+    } else {
+        "the snippet was aligned with the file"
+    };
     match evidence.readings {
         1 => format!("{what}; every reading of it gives the same result"),
         readings => format!("{what}; the likeliest of {readings} readings"),

@@ -26,7 +26,8 @@ fn restore_block(file: &File<'_>, block: Vec<Piece>) -> Vec<Piece> {
     if block.iter().any(|piece| piece.marker) {
         return block;
     }
-    let base = block.iter().filter(|piece| !piece.line.blank).map(|piece| piece.line.indent).min().unwrap_or(0);
+    let base =
+        block.iter().filter(|piece| !piece.line.blank).map(|piece| piece.line.indent).min().unwrap_or(0);
     let mut output: Vec<Piece> = Vec::with_capacity(block.len());
     let mut item: Vec<Piece> = Vec::new();
     for piece in block {

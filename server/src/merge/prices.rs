@@ -34,7 +34,9 @@ pub(super) fn problem(
         let pairs = pairs(&piece.line, &likenesses[row], sloppy, costs);
         let mut insert =
             costs.insert * piece.line.weight + costs.insert_blank * f32::from(u8::from(piece.line.blank));
-        if piece.line.weight > 0.8 && let Some(count) = counts.get(&piece.line.key) {
+        if piece.line.weight > 0.8
+            && let Some(count) = counts.get(&piece.line.key)
+        {
             insert += (costs.insert_known + costs.edge_known * edges[row]) / *count as f32;
         }
         if let Some(name) = piece.line.name
@@ -104,7 +106,9 @@ pub(super) fn likenesses(file: &File<'_>, pieces: &[Piece]) -> Vec<Rc<[Likeness]
     let mut seen: HashMap<u64, Rc<[Likeness]>> = HashMap::new();
     pieces
         .iter()
-        .map(|piece| seen.entry(piece.line.exact).or_insert_with(|| likeness(file, &piece.line).into()).clone())
+        .map(|piece| {
+            seen.entry(piece.line.exact).or_insert_with(|| likeness(file, &piece.line).into()).clone()
+        })
         .collect()
 }
 
@@ -169,7 +173,8 @@ fn next_indents(file: &File<'_>) -> Vec<Option<usize>> {
 fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<f32> {
     let mut prices = vec![0.0; file.lines.len() + 1];
     let Some(last) = pieces[..row].iter().rev().find(|piece| !piece.line.blank) else { return prices };
-    if last.marker || last.text.trim_end().ends_with(['{', '(', '[', ':', ',', '=', '\\', '|', '&', '+', '>']) {
+    if last.marker || last.text.trim_end().ends_with(['{', '(', '[', ':', ',', '=', '\\', '|', '&', '+', '>'])
+    {
         return prices;
     }
     let mut before: Option<&Line> = None;
@@ -179,7 +184,8 @@ fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<
         if !follows && next[at].is_some_and(|indent| indent > last.line.indent) {
             *price = costs.hanging;
         }
-        let past_blank = at > 0 && file.lines[at - 1].blank && file.lines.get(at).is_some_and(|line| !line.blank);
+        let past_blank =
+            at > 0 && file.lines[at - 1].blank && file.lines.get(at).is_some_and(|line| !line.blank);
         if past_blank && !pieces[row - 1].line.blank {
             *price += costs.slide;
         }
@@ -195,8 +201,11 @@ fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<
 fn entering(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<f32> {
     let size = file.lines.len();
     let mut prices = vec![0.0; size + 1];
-    let Some(first) = pieces.get(row).filter(|piece| !piece.marker && !piece.line.blank) else { return prices };
-    let closer = first.text.trim_start().starts_with(['}', ')', ']']) || first.text.trim_start().starts_with("end");
+    let Some(first) = pieces.get(row).filter(|piece| !piece.marker && !piece.line.blank) else {
+        return prices;
+    };
+    let closer =
+        first.text.trim_start().starts_with(['}', ')', ']']) || first.text.trim_start().starts_with("end");
     for at in 1..size {
         let (before, next) = (&file.lines[at - 1], &file.lines[at]);
         if next.key == first.line.key {

@@ -97,7 +97,12 @@ pub(super) fn replace_item_heads(file: &File<'_>, pieces: &[Piece], steps: &mut 
 
 /// Blank lines that differ without anything else are no edit in a careless suggestion; and where a suggestion shows
 /// fewer blank lines between two items than the file has, the file's stay.
-pub(super) fn keep_blank_lines(file: &File<'_>, pieces: &[Piece], mut steps: Vec<Step>, sloppy: bool) -> Vec<Step> {
+pub(super) fn keep_blank_lines(
+    file: &File<'_>,
+    pieces: &[Piece],
+    mut steps: Vec<Step>,
+    sloppy: bool,
+) -> Vec<Step> {
     let collapsed = collapses_blank_lines(file, pieces, &steps);
     let edits = |step: Option<&Step>| {
         matches!(step, Some(Step::Delete { .. } | Step::Insert { .. } | Step::Change { .. }))
@@ -109,7 +114,9 @@ pub(super) fn keep_blank_lines(file: &File<'_>, pieces: &[Piece], mut steps: Vec
         let beside_removal = removes(before) || removes(after);
         let beside_blank = matches!(before, Some(Step::Same { at, .. } | Step::Keep { start: at, .. }) if file.lines.get(*at).is_some_and(|line| line.blank));
         steps[index] = match steps[index] {
-            Step::SpareBlank { at } if (sloppy && !beside_removal) || (beside_blank && (collapsed || !beside_edit)) => {
+            Step::SpareBlank { at }
+                if (sloppy && !beside_removal) || (beside_blank && (collapsed || !beside_edit)) =>
+            {
                 Step::Keep { start: at, end: at + 1, marked: false }
             }
             Step::SpareBlank { at } => Step::Delete { at },
@@ -135,7 +142,8 @@ pub(super) fn keep_blank_lines(file: &File<'_>, pieces: &[Piece], mut steps: Vec
 fn collapses_blank_lines(file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> bool {
     let doubled = pieces.windows(2).any(|pair| pair[0].line.blank && pair[1].line.blank);
     let spare = steps.windows(2).any(|pair| match (pair[0], pair[1]) {
-        (Step::Same { at, .. }, Step::SpareBlank { .. }) | (Step::SpareBlank { .. }, Step::Same { at, .. }) => file.lines[at].blank,
+        (Step::Same { at, .. }, Step::SpareBlank { .. })
+        | (Step::SpareBlank { .. }, Step::Same { at, .. }) => file.lines[at].blank,
         _ => false,
     });
     !doubled && spare
