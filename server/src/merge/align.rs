@@ -201,7 +201,7 @@ impl Problem {
     fn finish_row(&self, table: &mut Table, row: usize) {
         let base = row * table.width;
         for at in 0..self.size {
-            let (cost, state) = self.into_edit(&table.cost[base + at]);
+            let (cost, state) = self.start_edit(&table.cost[base + at]);
             table.offer(base + at + 1, EDIT, cost + self.delete[at], From::Delete, state);
             if self.blank[at] {
                 for state in SETTLED {
@@ -221,7 +221,7 @@ impl Problem {
     }
 
     /// The cheapest way to go on with a removed or changed line.
-    fn into_edit(&self, cost: &[f32; STATES]) -> (f32, usize) {
+    fn start_edit(&self, cost: &[f32; STATES]) -> (f32, usize) {
         let more = (self.open_edit - self.open).max(0.0);
         let ways = [
             cost[CLEAN] + self.open_edit,
@@ -299,7 +299,7 @@ impl Problem {
                 table.offer(there, CLEAN, before + self.open_edit + pair.cost, From::Change, state);
             }
             PairKind::Changed => {
-                let (before, state) = self.into_edit(&cost);
+                let (before, state) = self.start_edit(&cost);
                 table.offer(there, EDIT, before + pair.cost, From::Change, state);
             }
         }

@@ -5,7 +5,7 @@
 
 /// Prices of the aligner.
 #[derive(Debug, Clone, Copy)]
-pub struct Costs {
+pub(crate) struct Costs {
     /// A new line.
     pub(crate) insert: f32,
     /// A new blank line.

@@ -13,6 +13,8 @@ pub struct Evidence {
     pub agreement: f64,
     /// How many different merges the views lead to.
     pub readings: usize,
+    /// Bit i: the i-th further view leads to another merge than the usual prices.
+    pub dissent: u32,
     /// The suggestion has elision markers.
     pub markers: bool,
     /// The suggestion came in several blocks.

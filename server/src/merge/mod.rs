@@ -5,7 +5,7 @@
 
 mod align;
 mod confidence;
-pub(crate) mod costs;
+mod costs;
 mod evidence;
 mod hunks;
 mod lines;
@@ -77,7 +77,7 @@ pub fn merge(original: &[&str], suggestion: &Suggestion) -> Result<Vec<Merge>, M
 }
 
 /// [`merge`] at given prices and views.
-pub(crate) fn merge_priced(
+fn merge_priced(
     original: &[&str],
     suggestion: &Suggestion,
     costs: &Costs,
@@ -122,11 +122,14 @@ fn merge_snippets(
     };
     let mut merges = vec![(build(&steps, cost), 1_usize)];
     let views = &views[..views.len().min(affordable(pieces.len() * file.lines.len()))];
-    for costs in views {
+    let mut dissent = 0_u32;
+    for (number, costs) in views.iter().enumerate() {
         let (steps, cost) = solve(costs);
         let merge = build(&steps, cost);
-        match merges.iter_mut().find(|(known, _)| known.lines == merge.lines) {
-            Some((_, votes)) => *votes += 1,
+        let known = merges.iter().position(|(known, _)| known.lines == merge.lines);
+        dissent |= u32::from(known != Some(0)) << number;
+        match known {
+            Some(index) => merges[index].1 += 1,
             None => merges.push((merge, 1)),
         }
     }
@@ -138,6 +141,7 @@ fn merge_snippets(
         .map(|(mut merge, votes)| {
             merge.evidence.agreement = votes as f64 / (views.len() + 1) as f64;
             merge.evidence.readings = readings;
+            merge.evidence.dissent = dissent;
             merge.reason = describe(&merge.evidence);
             merge.confidence = confidence::of(&merge.evidence);
             merge

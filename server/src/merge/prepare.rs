@@ -69,14 +69,18 @@ fn restore_tabs(file: &File<'_>, pieces: Vec<Piece>) -> Vec<Piece> {
         let spaces = leading(text).len();
         format!("{}{}{}", "\t".repeat(spaces / unit), " ".repeat(spaces % unit), &text[spaces..])
     };
-    let exact: std::collections::HashSet<&str> = file.text.iter().map(|line| line.trim_end()).collect();
     let hits = |unit: usize| {
-        pieces
-            .iter()
-            .filter(|piece| {
-                piece.text.starts_with(' ') && exact.contains(convert(&piece.text, unit).trim_end())
-            })
-            .count()
+        let fits = |piece: &&Piece| {
+            let spaces = leading(&piece.text).len();
+            let tabs = |at: &u32| leading(file.text[*at as usize]).len();
+            spaces > 0
+                && spaces.is_multiple_of(unit)
+                && file
+                    .alike(&piece.line)
+                    .iter()
+                    .any(|at| file.text[*at as usize].starts_with('\t') && tabs(at) == spaces / unit)
+        };
+        pieces.iter().filter(|piece| !piece.line.blank).filter(fits).count()
     };
     let Some(unit) =
         [4, 2, 8, 3].into_iter().rev().max_by_key(|unit| hits(*unit)).filter(|unit| hits(*unit) > 0)

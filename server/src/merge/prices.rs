@@ -47,11 +47,9 @@ pub(super) fn problem(
         rows.push(Row::Line { insert, blank: piece.line.blank, pairs });
     }
     let jumps = (0..=pieces.len()).map(|row| jump(file, pieces, row, has_markers, costs)).collect();
-    let delete = file
-        .lines
-        .iter()
-        .map(|line| if line.blank { costs.delete_blank } else { costs.delete * line.weight })
-        .collect();
+    let blank = if sloppy { costs.delete_blank.max(costs.blank_sloppy * 1.2) } else { costs.delete_blank };
+    let delete =
+        file.lines.iter().map(|line| if line.blank { blank } else { costs.delete * line.weight }).collect();
     Problem {
         size: file.lines.len(),
         rows,
@@ -206,16 +204,16 @@ fn entering(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec
     };
     let closer =
         first.text.trim_start().starts_with(['}', ')', ']']) || first.text.trim_start().starts_with("end");
-    for at in 1..size {
+    for (at, price) in prices.iter_mut().enumerate().take(size).skip(1) {
         let (before, next) = (&file.lines[at - 1], &file.lines[at]);
         if next.key == first.line.key {
             continue;
         }
         if !closer && !before.blank && before.indent > first.line.indent {
-            prices[at] += costs.hanging;
+            *price += costs.hanging;
         }
         if next.blank || (next.weight < 0.5 && first.line.indent <= next.indent) {
-            prices[at] += costs.slide;
+            *price += costs.slide;
         }
     }
     prices

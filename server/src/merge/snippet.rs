@@ -155,11 +155,10 @@ fn settle_run(file: &File<'_>, pieces: &[Piece], run: &mut Vec<Step>, output: &m
         Step::Insert { row } | Step::Change { row, .. } => !pieces[*row].line.blank,
         _ => false,
     });
+    let keep = |at: usize| Step::Keep { start: at, end: at + 1, marked: false };
     for step in run.drain(..) {
         match step {
-            Step::Delete { at } if sloppy && file.lines[at].blank && !removed_code => {
-                output.push(Step::Keep { start: at, end: at + 1, marked: false });
-            }
+            Step::Delete { at } if sloppy && file.lines[at].blank && !removed_code => output.push(keep(at)),
             Step::Insert { row } if sloppy && !new_code && !removed_code && pieces[row].line.blank => {}
             other => output.push(other),
         }
