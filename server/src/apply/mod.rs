@@ -143,7 +143,7 @@ pub fn apply(
         return Err(ApplyError::Cancelled);
     }
     let best = &merges[0];
-    let asks = best.confidence < 0.9;
+    let asks = best.confidence < merge::SURE;
     Ok(Applied {
         output: file.rebuild(&best.lines),
         route: if suggestion.is_exact() { RouteTaken::Exact } else { RouteTaken::Merge },

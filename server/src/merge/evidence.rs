@@ -17,6 +17,8 @@ pub struct Evidence {
     pub dissent: u32,
     /// The suggestion has elision markers.
     pub markers: bool,
+    /// The suggestion is careless about whitespace and quotes.
+    pub sloppy: bool,
     /// The suggestion came in several blocks.
     pub blocks: usize,
     /// Rows of the suggestion.

@@ -16,6 +16,7 @@ mod snippet;
 use thiserror::Error;
 
 use crate::suggestion::{Body, Element, Suggestion};
+pub use confidence::SURE;
 use costs::Costs;
 pub use evidence::Evidence;
 
@@ -118,6 +119,7 @@ fn merge_snippets(
         let lines = snippet::assemble(file, &pieces, steps, sloppy);
         let mut evidence = evidence::count(file, &pieces, steps, &lines);
         evidence.cost = cost;
+        evidence.sloppy = sloppy;
         Merge { lines, reason: String::new(), confidence: 0.0, evidence }
     };
     let mut merges = vec![(build(&steps, cost), 1_usize)];
