@@ -333,6 +333,12 @@ mod tests {
                 row.name
             );
             assert!(!row.sources.is_empty(), "{} can be fetched", row.name);
+            assert!(
+                crate::prompt::PromptFamily::by_name(row.family).is_some(),
+                "{}: {}",
+                row.name,
+                row.family
+            );
             if let Identity::Known { sha256, .. } = row.identity {
                 let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
                 assert!(sha256.len() == 64 && sha256.chars().all(hex), "{}: {sha256}", row.name);
