@@ -1,9 +1,23 @@
-//! The engine: model files, tokenizer, transformer, decoders and the worker that runs them.
+//! The engine: model files, tokenizer, transformer, KV cache, decoders, drafts and the worker thread that owns them.
 //!
-//! Knows nothing of editors: no LSP types, no ropes. Only this crate knows candle.
+//! Knows nothing of editors: no LSP types, no ropes. Text goes in, verified text comes out. Only this crate knows candle.
 
 pub mod cache;
 pub mod catalogue;
+pub mod config;
+pub mod decode;
+pub mod error;
 pub mod fetch;
+pub mod gguf;
+pub mod kernels;
+pub mod kv_cache;
 pub mod prompt;
 pub mod tokenizer;
+pub mod transformer;
+pub mod worker;
+
+pub use decode::{DecoderKind, Stats, StopReason};
+pub use error::ModelError;
+pub use worker::{
+    DraftSources, EngineOptions, Event, Finished, GenerateRequest, ModelHandle, ModelInfo, Priority,
+};

@@ -219,7 +219,7 @@ fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 
 /// The processor's features that make a difference to the kernels.
 #[cfg(target_arch = "x86_64")]
-fn cpu_features() -> Vec<&'static str> {
+pub(super) fn cpu_features() -> Vec<&'static str> {
     let mut found = Vec::new();
     macro_rules! look {
         ($($name:tt),*) => { $(if std::is_x86_feature_detected!($name) { found.push($name); })* };
@@ -230,7 +230,7 @@ fn cpu_features() -> Vec<&'static str> {
 
 /// The processor's features that make a difference to the kernels.
 #[cfg(not(target_arch = "x86_64"))]
-fn cpu_features() -> Vec<&'static str> {
+pub(super) fn cpu_features() -> Vec<&'static str> {
     Vec::new()
 }
 

@@ -5,6 +5,7 @@
 //! (`redraft model list | head -1`) ends it quietly. Source code of the user is never logged.
 
 mod apply;
+mod bench;
 mod doctor;
 mod editor;
 mod exit;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Apply an assistant's suggestion to a file
     Apply(apply::Args),
+    /// Measure the engine, or the landing of edits
+    Bench(bench::Args),
     /// Say what this machine is, which models are on it, and whether Redraft can run here
     Doctor(doctor::Args),
     /// List, fetch and check the models that Redraft can run
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
 fn run(command: Option<Command>) -> anyhow::Result<Exit> {
     match command {
         Some(Command::Apply(args)) => apply::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Model(args)) => model::run(&args),
         None => {

@@ -1,0 +1,262 @@
+//! Greedy decoding: one generation as a state machine that advances by one forward pass.
+//!
+//! The decoders differ in what they draft and in nothing else. Every drafted token is checked against the model's own
+//! choice, and a position's logits do not depend on the chunk, so all decoders give the same tokens.
+
+mod speculative_edit;
+mod stop;
+
+pub use speculative_edit::SpeculativeEdit;
+
+use crate::error::ModelError;
+use crate::kv_cache::KvCache;
+use crate::tokenizer::{StreamDecoder, Tokenizer};
+use crate::transformer::Transformer;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Instant;
+use stop::StopStrings;
+
+/// Prompt tokens in one forward; cancellation is looked at between two.
+const PREFILL_CHUNK: usize = 128;
+
+/// How the next tokens are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DecoderKind {
+    /// One token a forward.
+    Autoregressive,
+    /// Drafts from the texts that the output is likely to copy, many tokens a forward.
+    #[default]
+    SpeculativeEdit,
+}
+
+impl fmt::Display for DecoderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DecoderKind::Autoregressive => "autoregressive",
+            DecoderKind::SpeculativeEdit => "speculative-edit",
+        })
+    }
+}
+
+impl FromStr for DecoderKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "autoregressive" => Ok(DecoderKind::Autoregressive),
+            "speculative-edit" => Ok(DecoderKind::SpeculativeEdit),
+            _ => Err(format!("unknown decoder `{name}`; there are autoregressive and speculative-edit")),
+        }
+    }
+}
+
+/// What a generation has cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Of these, tokens whose keys and values were there already.
+    pub cached_tokens: usize,
+    /// Tokens generated, the end-of-text token included.
+    pub tokens: usize,
+    /// Forward passes after the prompt.
+    pub forwards: usize,
+    /// Tokens drafted.
+    pub drafted: usize,
+    /// Drafted tokens that the model agreed with.
+    pub accepted: usize,
+    /// Seconds on the prompt.
+    pub prefill_seconds: f64,
+    /// Seconds after the prompt.
+    pub decode_seconds: f64,
+}
+
+/// Why a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The model said that it is done.
+    EndOfText,
+    /// A stop string came; the text ends before it.
+    StopString,
+    /// `max_tokens` or the end of the context was reached.
+    Length,
+    /// The request was cancelled.
+    Cancelled,
+}
+
+/// Guesses the next tokens.
+pub trait Drafter: Send {
+    /// What the model is likely to say after `output`, best guess first to last; may be empty.
+    fn propose(&mut self, output: &[u32]) -> Vec<u32>;
+    /// Says how many of the last proposal's tokens were right.
+    fn learn(&mut self, accepted: usize);
+}
+
+/// Drafts nothing: autoregressive decoding.
+pub struct NoDraft;
+
+impl Drafter for NoDraft {
+    fn propose(&mut self, _: &[u32]) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn learn(&mut self, _: usize) {}
+}
+
+/// What one step of a generation did.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// Part of the prompt was read.
+    Prefill {
+        /// Tokens read, those found in the cache included.
+        done: usize,
+    },
+    /// Text was verified; may be empty while a character or a stop string is incomplete.
+    Text(String),
+    /// The generation is over; this is the last text.
+    Finished(String, StopReason),
+}
+
+/// One running generation.
+pub struct Generation<'t> {
+    /// The prompt, then what was generated.
+    tokens: Vec<u32>,
+    prompt_len: usize,
+    max_tokens: usize,
+    end_tokens: &'t [u32],
+    drafter: Box<dyn Drafter>,
+    detokenizer: Option<StreamDecoder<'t>>,
+    stop: StopStrings,
+    stats: Stats,
+    started: bool,
+}
+
+impl<'t> Generation<'t> {
+    /// A generation of at most `max_tokens` tokens after `prompt`, which must not be empty.
+    pub fn new(
+        tokenizer: &'t Tokenizer,
+        prompt: Vec<u32>,
+        max_tokens: usize,
+        stop: Vec<String>,
+        drafter: Box<dyn Drafter>,
+    ) -> Generation<'t> {
+        let stats = Stats { prompt_tokens: prompt.len(), ..Stats::default() };
+        Generation {
+            prompt_len: prompt.len(),
+            tokens: prompt,
+            max_tokens,
+            end_tokens: tokenizer.eos_ids(),
+            drafter,
+            detokenizer: Some(StreamDecoder::new(tokenizer)),
+            stop: StopStrings::new(stop),
+            stats,
+            started: false,
+        }
+    }
+
+    /// Costs so far.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Tokens generated so far.
+    pub fn output(&self) -> &[u32] {
+        &self.tokens[self.prompt_len..]
+    }
+
+    /// One forward pass. `cache` must be the same in every call and untouched between them, or have been cut back.
+    pub fn step(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<Step, ModelError> {
+        let started = Instant::now();
+        if self.output().is_empty() {
+            let step = self.prefill(model, cache);
+            self.stats.prefill_seconds += started.elapsed().as_secs_f64();
+            return step;
+        }
+        let step = self.decode(model, cache);
+        self.stats.decode_seconds += started.elapsed().as_secs_f64();
+        step
+    }
+
+    fn prefill(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<Step, ModelError> {
+        // At least one token is run, so that there are logits to begin with.
+        let last = self.prompt_len.saturating_sub(1);
+        let done = cache.keep_prefix_of(&self.tokens[..last]);
+        if !self.started {
+            self.started = true;
+            self.stats.cached_tokens = done;
+            if self.prompt_len >= cache.capacity() {
+                let needed = self.prompt_len + 1;
+                return Err(ModelError::ContextOverflow { needed, capacity: cache.capacity() });
+            }
+        }
+        let end = self.prompt_len.min(done + PREFILL_CHUNK);
+        model.forward(cache, &self.tokens[done..end])?;
+        if end < self.prompt_len {
+            return Ok(Step::Prefill { done: end });
+        }
+        let first = model.argmax(end - done - 1);
+        Ok(self.take(&first, cache))
+    }
+
+    fn decode(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<Step, ModelError> {
+        // The cache holds everything but the last token, unless it was given to another request meanwhile.
+        let held = self.tokens.len() - 1;
+        let have = cache.keep_prefix_of(&self.tokens[..held]);
+        for chunk in self.tokens[have..held].chunks(PREFILL_CHUNK) {
+            model.forward(cache, chunk)?;
+        }
+        let room = (cache.capacity() - cache.len()).saturating_sub(1);
+        if room == 0 {
+            return Ok(self.finish(StopReason::Length));
+        }
+        let mut draft = self.drafter.propose(&self.tokens[self.prompt_len..]);
+        draft.truncate((self.max_tokens - self.output().len()).saturating_sub(1).min(room));
+        let mut chunk = vec![self.tokens[held]];
+        chunk.extend_from_slice(&draft);
+        let start = cache.len();
+        model.forward(cache, &chunk)?;
+        let chosen = model.argmax(0);
+        let accepted = draft.iter().zip(&chosen).take_while(|(draft, chosen)| draft == chosen).count();
+        cache.truncate(start + 1 + accepted);
+        self.drafter.learn(accepted);
+        self.stats.forwards += 1;
+        self.stats.drafted += draft.len();
+        self.stats.accepted += accepted;
+        Ok(self.take(&chosen[..=accepted], cache))
+    }
+
+    /// Takes verified tokens one by one, as if each had come alone.
+    fn take(&mut self, tokens: &[u32], cache: &KvCache) -> Step {
+        let mut text = String::new();
+        for token in tokens {
+            self.tokens.push(*token);
+            self.stats.tokens += 1;
+            if self.end_tokens.contains(token) {
+                return self.finish_with(text, StopReason::EndOfText);
+            }
+            let new = self.detokenizer.as_mut().map(|decoder| decoder.push(*token)).unwrap_or_default();
+            let stopped = self.stop.push(&new, &mut text);
+            if stopped {
+                return Step::Finished(text, StopReason::StopString);
+            }
+            if self.output().len() >= self.max_tokens || self.tokens.len() >= cache.capacity() {
+                return self.finish_with(text, StopReason::Length);
+            }
+        }
+        Step::Text(text)
+    }
+
+    fn finish(&mut self, reason: StopReason) -> Step {
+        self.finish_with(String::new(), reason)
+    }
+
+    fn finish_with(&mut self, mut text: String, reason: StopReason) -> Step {
+        let rest = self.detokenizer.take().map(StreamDecoder::finish).unwrap_or_default();
+        if self.stop.push(&rest, &mut text) {
+            return Step::Finished(text, StopReason::StopString);
+        }
+        text.push_str(&self.stop.finish());
+        Step::Finished(text, reason)
+    }
+}

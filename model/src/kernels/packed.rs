@@ -1,0 +1,213 @@
+//! A weight matrix repacked for integer dot products.
+//!
+//! The matrix is cut into panels of 64 output columns. In a panel, 4 consecutive values along `k` of one column lie
+//! together (what `vpdpbusd` multiplies at once), 16 columns make a 64-byte vector, and the 4 vectors of a step follow
+//! each other. Codes keep their bits: 4-bit ones as nibbles, a fifth and sixth bit as planes of masks beside them.
+
+use super::blocks::{BLOCK, Block, Blocks};
+use super::pool::Pool;
+use half::f16;
+use std::sync::Mutex;
+
+/// Output columns of a panel.
+pub const PANEL: usize = 64;
+/// Values along `k` that are unpacked at a time; a super-block of the K formats.
+pub const CHUNK: usize = 256;
+/// Bytes of the unpacked codes of one block of 32 in a panel.
+pub const BLOCK_CODES: usize = BLOCK * PANEL;
+
+/// A `[n, k]` weight matrix (`n` output features) in panel layout, with its optional bias of length `n`.
+pub struct Packed {
+    /// Output features.
+    pub n: usize,
+    /// Input features, a multiple of 32.
+    pub k: usize,
+    /// The quantization.
+    pub blocks: Blocks,
+    /// Added to each output row.
+    pub bias: Option<Vec<f32>>,
+    layout: Layout,
+    data: Vec<Line>,
+}
+
+/// Where the parts of one panel lie, in bytes from its start.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// Bytes of codes for one block of 32.
+    block_codes: usize,
+    outer: usize,
+    outer_min: usize,
+    scale: usize,
+    min: usize,
+    panel: usize,
+}
+
+impl Layout {
+    fn new(blocks: &Blocks, k: usize) -> Layout {
+        let block_codes = match blocks.bits {
+            8 => BLOCK_CODES,
+            bits => BLOCK_CODES / 2 + (bits - 4) * BLOCK_CODES / 8,
+        };
+        let outers = if blocks.nested { k.div_ceil(CHUNK) } else { k / BLOCK };
+        let outer = block_codes * (k / BLOCK);
+        let outer_bytes = outers * PANEL * 2;
+        let outer_min = outer + outer_bytes;
+        let scale = outer_min + if blocks.mins { outer_bytes } else { 0 };
+        let scale_bytes = if blocks.nested { k / blocks.sub * PANEL } else { 0 };
+        let min = scale + scale_bytes;
+        let min_bytes = if blocks.nested && blocks.mins { k / BLOCK * PANEL } else { 0 };
+        Layout { block_codes, outer, outer_min, scale, min, panel: (min + min_bytes).next_multiple_of(LINE) }
+    }
+}
+
+/// One panel's packed bytes for up to [`CHUNK`] values along `k`.
+#[derive(Clone, Copy)]
+pub struct PackedChunk<'a> {
+    /// Packed codes, block after block.
+    pub codes: &'a [u8],
+    /// Outer scales, f16: one vector of 64 for the chunk if nested, else one per block.
+    pub outer: &'a [u8],
+    /// Outer minima, as `outer`; empty without minima.
+    pub outer_min: &'a [u8],
+    /// Integer scales, 64 per `sub`; empty if not nested.
+    pub scale: &'a [u8],
+    /// Integer minima, 64 per block; empty if not nested or without minima.
+    pub min: &'a [u8],
+    /// Blocks of 32 in the chunk.
+    pub blocks: usize,
+}
+
+impl Packed {
+    /// Repacks a row-major GGUF matrix of `n` rows and `k` columns. `None` if the format or shape is not one we run.
+    pub fn from_gguf(raw: &[u8], blocks: Blocks, n: usize, k: usize, pool: &Pool) -> Option<Packed> {
+        if k == 0 || !k.is_multiple_of(BLOCK) || !k.is_multiple_of(blocks.dtype.block_size()) {
+            return None;
+        }
+        let row_bytes = blocks.row_bytes(k);
+        if raw.len() != n * row_bytes {
+            return None;
+        }
+        let layout = Layout::new(&blocks, k);
+        let panels = n.div_ceil(PANEL);
+        let mut data = vec![Line::default(); panels * layout.panel / LINE];
+        {
+            let parts: Vec<Mutex<&mut [Line]>> =
+                data.chunks_exact_mut(layout.panel / LINE).map(Mutex::new).collect();
+            pool.for_each(panels, &|panel, _| {
+                let Ok(mut out) = parts[panel].lock() else { return };
+                let first = panel * PANEL;
+                let rows = &raw[first * row_bytes..(first + PANEL).min(n) * row_bytes];
+                pack_panel(bytes_mut(&mut out), rows, row_bytes, &blocks, &layout, k);
+            });
+        }
+        Some(Packed { n, k, blocks, bias: None, layout, data })
+    }
+
+    /// Panels of 64 columns; the last may be partly empty.
+    pub fn panels(&self) -> usize {
+        self.n.div_ceil(PANEL)
+    }
+
+    /// Bytes of the packed weights, which is also what one token reads.
+    pub fn bytes(&self) -> usize {
+        self.panels() * self.layout.panel
+    }
+
+    /// The part of a panel that starts at value `start` (a multiple of [`CHUNK`]) along `k`.
+    pub fn chunk(&self, panel: usize, start: usize) -> PackedChunk<'_> {
+        let l = &self.layout;
+        let all = &bytes(&self.data)[panel * l.panel..(panel + 1) * l.panel];
+        let len = CHUNK.min(self.k - start);
+        let blocks = len / BLOCK;
+        let (first, outer_first, outers) = if self.blocks.nested {
+            (start / BLOCK, start / CHUNK, 1)
+        } else {
+            (start / BLOCK, start / BLOCK, blocks)
+        };
+        let part = |from: usize, size: usize| if size == 0 { &[][..] } else { &all[from..from + size] };
+        let mins = self.blocks.mins;
+        PackedChunk {
+            codes: part(first * l.block_codes, blocks * l.block_codes),
+            outer: part(l.outer + outer_first * PANEL * 2, outers * PANEL * 2),
+            outer_min: part(l.outer_min + outer_first * PANEL * 2, if mins { outers * PANEL * 2 } else { 0 }),
+            scale: part(
+                l.scale + start / self.blocks.sub * PANEL,
+                if self.blocks.nested { len / self.blocks.sub * PANEL } else { 0 },
+            ),
+            min: part(l.min + first * PANEL, if self.blocks.nested && mins { blocks * PANEL } else { 0 }),
+            blocks,
+        }
+    }
+}
+
+/// A cache line, the unit of storage: vectors of codes never straddle two.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+struct Line([u64; LINE / 8]);
+
+const LINE: usize = 64;
+
+#[allow(unsafe_code)]
+fn bytes(lines: &[Line]) -> &[u8] {
+    // SAFETY: a `Line` is 64 initialised bytes without padding, and u8 has no alignment.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
+}
+
+#[allow(unsafe_code)]
+fn bytes_mut(lines: &mut [Line]) -> &mut [u8] {
+    // SAFETY: as in `bytes`; every byte pattern is a valid `Line`, and the borrow is unique.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
+}
+
+fn pack_panel(out: &mut [u8], rows: &[u8], row_bytes: usize, blocks: &Blocks, l: &Layout, k: usize) {
+    // Columns past `n` keep zero scales, so that they give 0 and never NaN.
+    let mut codes = [0u8; BLOCK_CODES];
+    for index in 0..k / BLOCK {
+        codes.fill(0);
+        for (column, row) in rows.chunks_exact(row_bytes).enumerate() {
+            let block = blocks.read(row, index);
+            for (step, four) in block.codes.chunks_exact(4).enumerate() {
+                let at = step * PANEL * 4 + column * 4;
+                codes[at..at + 4].copy_from_slice(four);
+            }
+            put_scales(out, &block, blocks, l, index, column);
+        }
+        pack_codes(&codes, &mut out[index * l.block_codes..(index + 1) * l.block_codes], blocks.bits);
+    }
+}
+
+fn put_scales(out: &mut [u8], block: &Block, blocks: &Blocks, l: &Layout, index: usize, column: usize) {
+    let outer_index = if blocks.nested { index / (CHUNK / BLOCK) } else { index };
+    let at = (outer_index * PANEL + column) * 2;
+    out[l.outer + at..l.outer + at + 2].copy_from_slice(&f16::from_f32(block.d).to_le_bytes());
+    if blocks.mins {
+        out[l.outer_min + at..l.outer_min + at + 2].copy_from_slice(&f16::from_f32(block.dmin).to_le_bytes());
+    }
+    if blocks.nested {
+        for half in 0..BLOCK / blocks.sub {
+            out[l.scale + (index * (BLOCK / blocks.sub) + half) * PANEL + column] = block.scale[half] as u8;
+        }
+        if blocks.mins {
+            out[l.min + index * PANEL + column] = block.min;
+        }
+    }
+}
+
+/// Codes of one block, `[8 steps][64 columns][4]`, to their packed form.
+fn pack_codes(codes: &[u8; BLOCK_CODES], out: &mut [u8], bits: usize) {
+    if bits == 8 {
+        out.copy_from_slice(codes);
+        return;
+    }
+    let (low, high) = codes.split_at(BLOCK_CODES / 2);
+    let (nibbles, planes) = out.split_at_mut(BLOCK_CODES / 2);
+    for ((byte, low), high) in nibbles.iter_mut().zip(low).zip(high) {
+        *byte = low & 15 | high << 4;
+    }
+    for (plane, masks) in planes.chunks_exact_mut(BLOCK_CODES / 8).enumerate() {
+        for (mask, eight) in masks.iter_mut().zip(codes.chunks_exact(8)) {
+            *mask =
+                eight.iter().enumerate().fold(0, |mask, (bit, code)| mask | (code >> (4 + plane) & 1) << bit);
+        }
+    }
+}

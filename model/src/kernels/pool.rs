@@ -1,0 +1,204 @@
+//! A small thread pool for fork-join over tasks of some microseconds.
+//!
+//! Workers spin for a moment after a job, since the next one of a forward pass follows at once, and then sleep: an idle
+//! engine uses no processor time. The caller is one of the threads. Which thread runs which task never shows in a
+//! result, because tasks write disjoint places.
+#![allow(unsafe_code)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+/// How long a worker looks for the next job before it sleeps.
+const SPIN: Duration = Duration::from_micros(200);
+
+type Job = *const (dyn Fn(usize) + Sync);
+
+struct Shared {
+    /// Counts jobs; a worker runs when it sees a number that it has not seen.
+    epoch: AtomicU64,
+    job: Mutex<Option<SendJob>>,
+    /// Workers that have not finished the current job.
+    running: AtomicUsize,
+    asleep: Vec<AtomicBool>,
+    stop: AtomicBool,
+    panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
+}
+
+#[derive(Clone, Copy)]
+struct SendJob(Job);
+// SAFETY: the closure behind the pointer is `Sync`, and `Pool::run` does not return before every worker is done with it.
+unsafe impl Send for SendJob {}
+
+/// A fixed set of threads that run one job together.
+pub struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<(Thread, Option<JoinHandle<()>>)>,
+    /// One job at a time: `run` from two threads takes turns.
+    turn: Mutex<()>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// A pool of `threads` threads, the caller of [`Pool::run`] being the first. Zero counts as one.
+    pub fn new(threads: usize) -> Pool {
+        let extra = threads.max(1) - 1;
+        let shared = Arc::new(Shared {
+            epoch: AtomicU64::new(0),
+            job: Mutex::new(None),
+            running: AtomicUsize::new(0),
+            asleep: (0..extra).map(|_| AtomicBool::new(false)).collect(),
+            stop: AtomicBool::new(false),
+            panic: Mutex::new(None),
+        });
+        let workers = (0..extra)
+            .filter_map(|index| {
+                let shared = Arc::clone(&shared);
+                let name = format!("redraft-{}", index + 1);
+                let handle =
+                    std::thread::Builder::new().name(name).spawn(move || worker(&shared, index)).ok()?;
+                Some((handle.thread().clone(), Some(handle)))
+            })
+            .collect();
+        Pool { shared, workers, turn: Mutex::new(()) }
+    }
+
+    /// The number of threads, the caller's included.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Runs `job(thread)` once on each thread and returns when all are done. A panic in one is raised again here.
+    pub fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        if self.workers.is_empty() {
+            return job(0);
+        }
+        let _turn = lock(&self.turn);
+        // SAFETY: the lifetime is erased only until `running` is back at zero, which is awaited below, also on a panic.
+        let erased: Job = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Job>(job) };
+        *lock(&self.shared.job) = Some(SendJob(erased));
+        self.shared.running.store(self.workers.len(), Ordering::SeqCst);
+        self.shared.epoch.fetch_add(1, Ordering::SeqCst);
+        for (index, (thread, _)) in self.workers.iter().enumerate() {
+            if self.shared.asleep[index].load(Ordering::SeqCst) {
+                thread.unpark();
+            }
+        }
+        let own = catch_unwind(AssertUnwindSafe(|| job(0)));
+        let started = Instant::now();
+        while self.shared.running.load(Ordering::Acquire) != 0 {
+            if started.elapsed() < SPIN { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+        *lock(&self.shared.job) = None;
+        let theirs = lock(&self.shared.panic).take();
+        if let Some(payload) = own.err().or(theirs) {
+            resume_unwind(payload);
+        }
+    }
+
+    /// Runs `task(index, thread)` for each index below `tasks`, handed out one by one.
+    pub fn for_each(&self, tasks: usize, task: &(dyn Fn(usize, usize) + Sync)) {
+        if tasks <= 1 {
+            for index in 0..tasks {
+                task(index, 0);
+            }
+            return;
+        }
+        let next = AtomicUsize::new(0);
+        self.run(&|thread| {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= tasks {
+                    break;
+                }
+                task(index, thread);
+            }
+        });
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.epoch.fetch_add(1, Ordering::SeqCst);
+        for (thread, handle) in &mut self.workers {
+            thread.unpark();
+            if let Some(handle) = handle.take() {
+                // A worker's panic was already raised in `run`.
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+fn worker(shared: &Shared, index: usize) {
+    let mut seen = 0;
+    loop {
+        let epoch = next_epoch(shared, index, seen);
+        if shared.stop.load(Ordering::SeqCst) {
+            return;
+        }
+        seen = epoch;
+        let job = *lock(&shared.job);
+        if let Some(SendJob(job)) = job {
+            // SAFETY: `Pool::run` keeps the closure alive until `running` is zero, and this worker still counts in it.
+            let result = catch_unwind(AssertUnwindSafe(|| unsafe { (*job)(index + 1) }));
+            if let Err(payload) = result {
+                lock(&shared.panic).get_or_insert(payload);
+            }
+        }
+        shared.running.fetch_sub(1, Ordering::Release);
+    }
+}
+
+fn next_epoch(shared: &Shared, index: usize, seen: u64) -> u64 {
+    let started = Instant::now();
+    let mut turns = 0u32;
+    loop {
+        let epoch = shared.epoch.load(Ordering::SeqCst);
+        if epoch != seen {
+            return epoch;
+        }
+        turns = turns.wrapping_add(1);
+        if turns % 64 != 0 || started.elapsed() < SPIN {
+            std::hint::spin_loop();
+            continue;
+        }
+        shared.asleep[index].store(true, Ordering::SeqCst);
+        // Looked at again after the flag: a job that came in between would not have woken us.
+        while shared.epoch.load(Ordering::SeqCst) == seen {
+            std::thread::park();
+        }
+        shared.asleep[index].store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_runs_once_and_a_panic_reaches_the_caller() {
+        let pool = Pool::new(3);
+        for round in 0..200 {
+            let sum = AtomicUsize::new(0);
+            pool.for_each(round, &|index, _| {
+                sum.fetch_add(index + 1, Ordering::SeqCst);
+            });
+            assert_eq!(sum.into_inner(), round * (round + 1) / 2);
+        }
+        let caught =
+            catch_unwind(AssertUnwindSafe(|| pool.run(&|thread| assert_ne!(thread, 2, "thread two"))));
+        assert!(caught.is_err());
+        let after = AtomicUsize::new(0);
+        pool.run(&|_| {
+            after.fetch_add(1, Ordering::SeqCst);
+        });
+        assert_eq!(after.into_inner(), 3, "the pool works on after a panic");
+    }
+}

@@ -1,0 +1,251 @@
+//! Linear layers and attention against plain f64 sums, and every instruction set against the portable one, bit for bit.
+
+use super::attention::{Heads, LayerCache, attention};
+use super::blocks::Blocks;
+use super::isa::Isa;
+use super::linear::{argmax, linear};
+use super::packed::Packed;
+use super::pool::Pool;
+use super::quantize::Activations;
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+/// Numbers in -1..1 that depend on `seed` alone.
+fn noise(len: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn activations(isa: Isa, pool: &Pool, values: &[f32], m: usize, k: usize) -> Activations {
+    let mut x = Activations::default();
+    x.reshape(m, k);
+    x.fill(isa, pool, k, &|row, out| out.copy_from_slice(&values[row * k..(row + 1) * k]));
+    x
+}
+
+const FORMATS: [GgmlDType; 9] = [
+    GgmlDType::Q4_0,
+    GgmlDType::Q4_1,
+    GgmlDType::Q5_0,
+    GgmlDType::Q5_1,
+    GgmlDType::Q8_0,
+    GgmlDType::Q4K,
+    GgmlDType::Q5K,
+    GgmlDType::Q6K,
+    GgmlDType::F16,
+];
+
+/// A matrix in every format, with rows that quantize badly: zeros, one huge value, alternating extremes.
+fn matrices(n: usize, k: usize) -> Vec<(Packed, Vec<f32>)> {
+    let mut values = noise(n * k, 7);
+    values[..k].fill(0.0);
+    values[k..2 * k].fill(1e-4);
+    values[k + 3] = 100.0;
+    for (i, value) in values[2 * k..3 * k].iter_mut().enumerate() {
+        *value = if i % 2 == 0 { 1.0 } else { -1.0 };
+    }
+    let tensor = Tensor::from_vec(values, (n, k), &Device::Cpu).unwrap();
+    let pool = Pool::new(2);
+    let formats = FORMATS.into_iter().filter(|format| k.is_multiple_of(format.block_size()));
+    formats
+        .map(|format| {
+            let quantized = QTensor::quantize(&tensor, format).unwrap();
+            let blocks = Blocks::of(format).unwrap();
+            let raw = quantized.data().unwrap();
+            let mut packed = Packed::from_gguf(&raw, blocks, n, k, &pool).unwrap();
+            packed.bias = Some(noise(n, 11));
+            let dense = quantized.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap();
+            (packed, dense.to_vec1().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn linear_is_the_product_of_the_quantized_values() {
+    let (n, k, m) = (100, 512, 5);
+    let pool = Pool::new(2);
+    let values = noise(m * k, 3);
+    let x = activations(Isa::Portable, &pool, &values, m, k);
+    for (packed, dense) in matrices(n, k) {
+        let mut out = vec![0.0; m * n];
+        linear(Isa::Portable, &pool, &x, &[&packed], &mut out);
+        for row in 0..m {
+            for column in 0..n {
+                let exact: f64 = (0..k)
+                    .map(|i| {
+                        let scale = x.scales[(row * k + i) / x.group];
+                        f64::from(x.q[row * k + i]) * f64::from(scale) * f64::from(dense[column * k + i])
+                    })
+                    .sum::<f64>()
+                    + f64::from(packed.bias.as_ref().unwrap()[column]);
+                let got = f64::from(out[row * n + column]);
+                // F16 weights are rounded to eight bits, whence the wider bound.
+                let bound = if packed.blocks.dtype == GgmlDType::F16 { 0.3 } else { 2e-3 };
+                assert!(
+                    (got - exact).abs() < bound,
+                    "{:?} {row} {column}: {got} {exact}",
+                    packed.blocks.dtype
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_chunk_size_and_thread_count_gives_the_same_bits() {
+    for (n, k) in [(100, 512), (64, 896), (200, 96), (130, 576)] {
+        let m = 37;
+        let mut values = noise(m * k, 5);
+        values[..k].fill(0.0);
+        values[k..2 * k].iter_mut().enumerate().for_each(|(i, v)| *v = if i % 3 == 0 { 1e4 } else { -1e4 });
+        let pools = [Pool::new(1), Pool::new(3)];
+        for (packed, _) in matrices(n, k) {
+            let x = activations(Isa::Portable, &pools[0], &values, m, k);
+            let mut want = vec![0.0; m * n];
+            linear(Isa::Portable, &pools[0], &x, &[&packed], &mut want);
+            let best = argmax(Isa::Portable, &pools[0], &x, &packed);
+            for isa in Isa::available() {
+                for pool in &pools {
+                    for chunk in [1, 2, 3, 7, 16, 17, 37] {
+                        let mut got = Vec::new();
+                        let mut got_best = Vec::new();
+                        for first in (0..m).step_by(chunk) {
+                            let rows = chunk.min(m - first);
+                            let x = activations(isa, pool, &values[first * k..], rows, k);
+                            let mut out = vec![f32::NAN; rows * n];
+                            linear(isa, pool, &x, &[&packed], &mut out);
+                            got.extend(out);
+                            got_best.extend(argmax(isa, pool, &x, &packed));
+                        }
+                        let format = packed.blocks.dtype;
+                        assert!(got == want, "{isa} {format:?} {n}x{k} in chunks of {chunk}");
+                        assert!(got_best == best, "{isa} {format:?} {n}x{k} argmax in chunks of {chunk}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn several_matrices_at_once_equal_each_alone() {
+    let (k, m) = (512, 9);
+    let pool = Pool::new(2);
+    let x = activations(Isa::best(), &pool, &noise(m * k, 9), m, k);
+    let all: Vec<Packed> = [100, 64, 30]
+        .iter()
+        .flat_map(|n| matrices(*n, k).into_iter().take(1))
+        .map(|(packed, _)| packed)
+        .collect();
+    let refs: Vec<&Packed> = all.iter().collect();
+    let mut together = vec![0.0; m * 194];
+    linear(Isa::best(), &pool, &x, &refs, &mut together);
+    let mut offset = 0;
+    for packed in refs {
+        let mut alone = vec![0.0; m * packed.n];
+        linear(Isa::best(), &pool, &x, &[packed], &mut alone);
+        for row in 0..m {
+            let part = &together[row * 194 + offset..][..packed.n];
+            assert_eq!(part, &alone[row * packed.n..(row + 1) * packed.n]);
+        }
+        offset += packed.n;
+    }
+}
+
+#[test]
+fn of_equal_largest_the_first_column_wins() {
+    let (n, k) = (200, 64);
+    let mut values = vec![0.0; n * k];
+    for column in [70, 150, 199] {
+        values[column * k..(column + 1) * k].fill(1.0);
+    }
+    let tensor = Tensor::from_vec(values, (n, k), &Device::Cpu).unwrap();
+    let raw = QTensor::quantize(&tensor, GgmlDType::Q8_0).unwrap();
+    let pool = Pool::new(2);
+    let blocks = Blocks::of(GgmlDType::Q8_0).unwrap();
+    let packed = Packed::from_gguf(&raw.data().unwrap(), blocks, n, k, &pool).unwrap();
+    for isa in Isa::available() {
+        let up = activations(isa, &pool, &[1.0; 64], 1, k);
+        assert_eq!(argmax(isa, &pool, &up, &packed), [70]);
+        let down = activations(isa, &pool, &[-1.0; 64], 1, k);
+        assert_eq!(argmax(isa, &pool, &down, &packed), [0]);
+    }
+}
+
+const SHAPE: Heads = Heads { heads: 6, kv_heads: 2, head_dim: 64 };
+
+/// Attention of all tokens in chunks, keys and values written chunk by chunk as in a forward pass.
+fn attend(isa: Isa, pool: &Pool, tokens: usize, chunk: usize) -> Vec<f32> {
+    let Heads { heads, kv_heads, head_dim: d } = SHAPE;
+    let stride = (heads + 2 * kv_heads) * d;
+    let qkv: Vec<f32> = noise(tokens * stride, 21).iter().map(|value| value * 3.0).collect();
+    let mut cache = LayerCache::new(kv_heads, d, 256);
+    let mut out = Vec::new();
+    for start in (0..tokens).step_by(chunk) {
+        let m = chunk.min(tokens - start);
+        let rows = &qkv[start * stride..(start + m) * stride];
+        let writer = cache.writer();
+        for (row, qkv) in rows.chunks_exact(stride).enumerate() {
+            for head in 0..kv_heads {
+                let key = &qkv[(heads + head) * d..][..d];
+                let value = &qkv[(heads + kv_heads + head) * d..][..d];
+                // SAFETY: the cache lives, and there is one thread.
+                #[allow(unsafe_code)]
+                unsafe {
+                    writer.write(isa, head, start + row, key, value);
+                }
+            }
+        }
+        let mut part = vec![f32::NAN; m * heads * d];
+        attention(isa, pool, SHAPE, &cache, start, m, rows, stride, &mut part);
+        out.extend(part);
+    }
+    out
+}
+
+#[test]
+fn attention_is_softmax_of_scaled_products_over_the_past() {
+    let Heads { heads, kv_heads, head_dim: d } = SHAPE;
+    let (tokens, stride) = (150, (heads + 2 * kv_heads) * d);
+    let qkv: Vec<f32> = noise(tokens * stride, 21).iter().map(|value| value * 3.0).collect();
+    let got = attend(Isa::best(), &Pool::new(2), tokens, tokens);
+    let f16 = |value: f32| f64::from(half::f16::from_f32(value).to_f32());
+    for token in [0, 1, 63, 64, 149] {
+        for head in 0..heads {
+            let query = &qkv[token * stride + head * d..][..d];
+            let kv = head / (heads / kv_heads);
+            let row = |position: usize, offset: usize| &qkv[position * stride + (offset + kv) * d..][..d];
+            let weights: Vec<f64> = (0..=token)
+                .map(|position| {
+                    let key = row(position, heads);
+                    let dot: f64 = query.iter().zip(key).map(|(q, k)| f64::from(*q) * f16(*k)).sum();
+                    (dot / (d as f64).sqrt()).exp()
+                })
+                .collect();
+            let total: f64 = weights.iter().sum();
+            for i in [0, 17, 63] {
+                let values = weights.iter().enumerate();
+                let want: f64 =
+                    values.map(|(p, w)| w * f16(row(p, heads + kv_heads)[i])).sum::<f64>() / total;
+                let have = f64::from(got[(token * heads + head) * d + i]);
+                assert!((have - want).abs() < 1e-4, "token {token} head {head} dim {i}: {have} {want}");
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_does_not_depend_on_chunks_threads_or_instruction_set() {
+    let want = attend(Isa::Portable, &Pool::new(1), 150, 150);
+    for isa in Isa::available() {
+        for chunk in [1, 5, 8, 33, 64, 150] {
+            assert!(attend(isa, &Pool::new(3), 150, chunk) == want, "{isa} in chunks of {chunk}");
+        }
+    }
+}

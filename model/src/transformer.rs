@@ -1,0 +1,357 @@
+//! The transformer, top to bottom: weights and the forward pass of a chunk of tokens at any offset.
+//!
+//! Shapes: `m` tokens of the chunk, `d` the head size. A position's result depends on the tokens before it alone, never
+//! on the chunk that it was computed in (see [`crate::kernels`]).
+
+use crate::config::{Architecture, Config};
+use crate::error::ModelError;
+use crate::gguf::{GgufFile, TensorBytes};
+use crate::kernels::attention::{Heads, attention};
+use crate::kernels::isa::Isa;
+use crate::kernels::linear::{argmax, linear};
+use crate::kernels::ops::{Rotary, add, rms_norm, swiglu};
+use crate::kernels::packed::Packed;
+use crate::kernels::pool::Pool;
+use crate::kernels::quantize::Activations;
+use crate::kv_cache::KvCache;
+use std::path::Path;
+
+/// One decoder layer's weights.
+struct Layer {
+    attn_norm: Vec<f32>,
+    attn_q: Packed,
+    attn_k: Packed,
+    attn_v: Packed,
+    /// Norms on each head of q and k (qwen3), `[d]`.
+    attn_q_norm: Option<Vec<f32>>,
+    attn_k_norm: Option<Vec<f32>>,
+    attn_output: Packed,
+    ffn_norm: Vec<f32>,
+    ffn_gate: Packed,
+    ffn_up: Packed,
+    ffn_down: Packed,
+}
+
+/// A loaded model with its threads and working memory. Not shared: one thread runs it.
+pub struct Transformer {
+    config: Config,
+    file: GgufFile,
+    token_embd: TensorBytes,
+    layers: Vec<Layer>,
+    output_norm: Vec<f32>,
+    output: Packed,
+    rotary: Rotary,
+    pool: Pool,
+    isa: Isa,
+    work: Workspace,
+}
+
+/// Buffers of the forward pass, kept between calls.
+#[derive(Default)]
+struct Workspace {
+    /// Residual stream `[m][hidden]`; after a forward, what the output layer reads.
+    x: Vec<f32>,
+    /// `[m][(heads + 2 kv_heads) d]`
+    qkv: Vec<f32>,
+    /// `[m][heads d]`
+    attended: Vec<f32>,
+    /// `[m][hidden]`
+    projected: Vec<f32>,
+    /// `[m][2 feed_forward]`, gate then up.
+    gate_up: Vec<f32>,
+    activations: Activations,
+    /// Tokens of the last forward.
+    m: usize,
+}
+
+impl Transformer {
+    /// Loads `path` and repacks its weights, on `threads` threads.
+    pub fn load(path: &Path, threads: usize) -> Result<Transformer, ModelError> {
+        Self::load_with(path, threads, Isa::best())
+    }
+
+    /// As [`Transformer::load`], with the instruction set named (one of [`Isa::available`]).
+    pub fn load_with(path: &Path, threads: usize, isa: Isa) -> Result<Transformer, ModelError> {
+        let file = GgufFile::open(path)?;
+        let config = Config::from_gguf(&file)?;
+        let pool = Pool::new(threads);
+        let layers = (0..config.layers)
+            .map(|index| Layer::load(&file, &config, index, &pool))
+            .collect::<Result<Vec<_>, _>>()?;
+        let token_embd = file.tensor("token_embd.weight")?;
+        if token_embd.k != config.hidden {
+            return Err(file.corrupt("the embedding's width is not the hidden size"));
+        }
+        let tied = !file.has("output.weight");
+        let output_name = if tied { "token_embd.weight" } else { "output.weight" };
+        let output = matrix(&file, output_name, config.vocab, config.hidden, None, &pool)?;
+        let d = config.heads.head_dim;
+        let factors =
+            file.has("rope_freqs.weight").then(|| file.vector("rope_freqs.weight", d / 2)).transpose()?;
+        Ok(Transformer {
+            rotary: Rotary::new(d, config.rope_base, factors.as_deref()),
+            output_norm: file.vector("output_norm.weight", config.hidden)?,
+            layers,
+            output,
+            token_embd,
+            pool,
+            isa,
+            work: Workspace::default(),
+            config,
+            file,
+        })
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The file it was loaded from.
+    pub fn file(&self) -> &GgufFile {
+        &self.file
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The number of threads in use.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// Bytes of weights that one decoded token reads.
+    pub fn weight_bytes(&self) -> usize {
+        let layers = self.layers.iter().flat_map(|l| {
+            [&l.attn_q, &l.attn_k, &l.attn_v, &l.attn_output, &l.ffn_gate, &l.ffn_up, &l.ffn_down]
+        });
+        layers.chain([&self.output]).map(Packed::bytes).sum()
+    }
+
+    /// Runs `tokens` after what `cache` holds and adds them to it. [`Transformer::argmax`] and [`Transformer::logits`]
+    /// then answer for these tokens.
+    pub fn forward(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<(), ModelError> {
+        if let Some(bad) = tokens.iter().find(|token| **token as usize >= self.config.vocab) {
+            return Err(ModelError::UnknownToken(*bad));
+        }
+        let start = cache.extend(tokens)?;
+        self.rotary.extend_to(start + tokens.len());
+        self.work.reshape(&self.config, tokens.len());
+        self.embed(tokens);
+        for index in 0..self.layers.len() {
+            self.attend(index, cache, start);
+            self.feed_forward(index);
+        }
+        Ok(())
+    }
+
+    /// The most likely next token after each token of the last forward, from the `from`-th on.
+    pub fn argmax(&mut self, from: usize) -> Vec<u32> {
+        self.normalize_output(from);
+        argmax(self.isa, &self.pool, &self.work.activations, &self.output)
+    }
+
+    /// The logits `[m - from][vocab]` after each token of the last forward, from the `from`-th on.
+    pub fn logits(&mut self, from: usize, out: &mut Vec<f32>) {
+        self.normalize_output(from);
+        out.resize(self.work.activations.m * self.config.vocab, 0.0);
+        linear(self.isa, &self.pool, &self.work.activations, &[&self.output], out);
+    }
+
+    fn embed(&mut self, tokens: &[u32]) {
+        let bytes = self.file.bytes(&self.token_embd);
+        let row_bytes = self.token_embd.blocks.row_bytes(self.config.hidden);
+        for (token, x) in tokens.iter().zip(self.work.x.chunks_exact_mut(self.config.hidden)) {
+            let row = &bytes[*token as usize * row_bytes..][..row_bytes];
+            self.token_embd.blocks.dequantize_row(row, x);
+        }
+    }
+
+    /// `x += output(attention(q, k, v))` with `q, k, v` of the normed `x`.
+    fn attend(&mut self, index: usize, cache: &mut KvCache, start: usize) {
+        let layer = &self.layers[index];
+        let Heads { heads, kv_heads, head_dim: d } = self.config.heads;
+        let (isa, pool, eps, w) = (self.isa, &self.pool, self.config.norm_eps, &mut self.work);
+        let (hidden, m) = (self.config.hidden, w.m);
+        let x = &w.x;
+        w.activations.reshape(m, hidden);
+        w.activations.fill(isa, pool, hidden, &|row, out| {
+            rms_norm(isa, &x[row * hidden..(row + 1) * hidden], &layer.attn_norm, eps, out);
+        });
+        linear(isa, pool, &w.activations, &[&layer.attn_q, &layer.attn_k, &layer.attn_v], &mut w.qkv);
+
+        let stride = (heads + 2 * kv_heads) * d;
+        let kv = &mut cache.layers[index];
+        let writer = kv.writer();
+        let rotary = &self.rotary;
+        for_rows(pool, m, stride, &mut w.qkv, &|row, qkv| {
+            let (q, kv) = qkv.split_at_mut(heads * d);
+            let (k, v) = kv.split_at_mut(kv_heads * d);
+            let mut normed = vec![0.0; if layer.attn_q_norm.is_some() { d } else { 0 }];
+            let parts = [(q, &layer.attn_q_norm), (&mut *k, &layer.attn_k_norm)];
+            for (part, norm) in parts {
+                for head in part.chunks_exact_mut(d) {
+                    if let Some(norm) = norm {
+                        rms_norm(isa, head, norm, eps, &mut normed);
+                        head.copy_from_slice(&normed);
+                    }
+                    rotary.rotate(start + row, head);
+                }
+            }
+            for (head, (k, v)) in k.chunks_exact(d).zip(v.chunks_exact(d)).enumerate() {
+                // SAFETY: the cache outlives this region, and each row writes its own position.
+                #[allow(unsafe_code)]
+                unsafe {
+                    writer.write(isa, head, start + row, k, v);
+                }
+            }
+        });
+        attention(isa, pool, self.config.heads, kv, start, m, &w.qkv, stride, &mut w.attended);
+
+        let (width, attended) = (heads * d, &w.attended);
+        w.activations.reshape(m, width);
+        w.activations.fill(isa, pool, width, &|row, out| {
+            out.copy_from_slice(&attended[row * width..(row + 1) * width]);
+        });
+        linear(isa, pool, &w.activations, &[&layer.attn_output], &mut w.projected);
+        add(&mut w.x[..m * hidden], &w.projected[..m * hidden]);
+    }
+
+    /// `x += down(silu(gate(n)) * up(n))` with `n` the normed `x`.
+    fn feed_forward(&mut self, index: usize) {
+        let layer = &self.layers[index];
+        let (isa, pool, eps, w) = (self.isa, &self.pool, self.config.norm_eps, &mut self.work);
+        let (hidden, width, m) = (self.config.hidden, self.config.feed_forward, w.m);
+        let x = &w.x;
+        w.activations.reshape(m, hidden);
+        w.activations.fill(isa, pool, hidden, &|row, out| {
+            rms_norm(isa, &x[row * hidden..(row + 1) * hidden], &layer.ffn_norm, eps, out);
+        });
+        linear(isa, pool, &w.activations, &[&layer.ffn_gate, &layer.ffn_up], &mut w.gate_up);
+
+        let gate_up = &w.gate_up;
+        w.activations.reshape(m, width);
+        w.activations.fill(isa, pool, width, &|row, out| {
+            let (gate, up) = gate_up[row * 2 * width..(row + 1) * 2 * width].split_at(width);
+            swiglu(isa, gate, up, out);
+        });
+        linear(isa, pool, &w.activations, &[&layer.ffn_down], &mut w.projected);
+        add(&mut w.x[..m * hidden], &w.projected[..m * hidden]);
+    }
+
+    fn normalize_output(&mut self, from: usize) {
+        let (isa, eps, hidden, w) = (self.isa, self.config.norm_eps, self.config.hidden, &mut self.work);
+        let (x, norm) = (&w.x, &self.output_norm);
+        w.activations.reshape(w.m.saturating_sub(from), hidden);
+        w.activations.fill(isa, &self.pool, hidden, &|row, out| {
+            let row = row + from;
+            rms_norm(isa, &x[row * hidden..(row + 1) * hidden], norm, eps, out);
+        });
+    }
+}
+
+/// Runs `task(row, values)` on each row of `[m][stride]`.
+fn for_rows(
+    pool: &Pool,
+    m: usize,
+    stride: usize,
+    values: &mut [f32],
+    task: &(dyn Fn(usize, &mut [f32]) + Sync),
+) {
+    assert!(values.len() >= m * stride);
+    if m < 4 {
+        values.chunks_exact_mut(stride).take(m).enumerate().for_each(|(row, values)| task(row, values));
+        return;
+    }
+    let rows: Vec<_> = values.chunks_exact_mut(stride).take(m).map(std::sync::Mutex::new).collect();
+    pool.for_each(m, &|row, _| {
+        if let Ok(mut values) = rows[row].lock() {
+            task(row, &mut values);
+        }
+    });
+}
+
+impl Workspace {
+    fn reshape(&mut self, config: &Config, m: usize) {
+        let Heads { heads, kv_heads, head_dim } = config.heads;
+        let grow = |buffer: &mut Vec<f32>, width: usize| {
+            if buffer.len() < m * width {
+                buffer.resize(m * width, 0.0);
+            }
+        };
+        grow(&mut self.x, config.hidden);
+        grow(&mut self.qkv, (heads + 2 * kv_heads) * head_dim);
+        grow(&mut self.attended, heads * head_dim);
+        grow(&mut self.projected, config.hidden);
+        grow(&mut self.gate_up, 2 * config.feed_forward);
+        self.m = m;
+    }
+}
+
+impl Layer {
+    fn load(file: &GgufFile, config: &Config, index: usize, pool: &Pool) -> Result<Layer, ModelError> {
+        let Heads { heads, kv_heads, head_dim: d } = config.heads;
+        let name = |part: &str| format!("blk.{index}.{part}");
+        let vector = |part: &str, len| file.vector(&name(part), len);
+        let optional = |part: &str, len| file.has(&name(part)).then(|| vector(part, len)).transpose();
+        let linear = |part: &str, n, k| matrix(file, &name(&format!("{part}.weight")), n, k, None, pool);
+        let rotated = |part: &str, count: usize| {
+            let order = (config.architecture == Architecture::Llama).then_some(d);
+            matrix(file, &name(&format!("{part}.weight")), count * d, config.hidden, order, pool)
+        };
+        let mut layer = Layer {
+            attn_norm: vector("attn_norm.weight", config.hidden)?,
+            attn_q: rotated("attn_q", heads)?,
+            attn_k: rotated("attn_k", kv_heads)?,
+            attn_v: linear("attn_v", kv_heads * d, config.hidden)?,
+            attn_q_norm: optional("attn_q_norm.weight", d)?,
+            attn_k_norm: optional("attn_k_norm.weight", d)?,
+            attn_output: linear("attn_output", config.hidden, heads * d)?,
+            ffn_norm: vector("ffn_norm.weight", config.hidden)?,
+            ffn_gate: linear("ffn_gate", config.feed_forward, config.hidden)?,
+            ffn_up: linear("ffn_up", config.feed_forward, config.hidden)?,
+            ffn_down: linear("ffn_down", config.hidden, config.feed_forward)?,
+        };
+        layer.attn_q.bias = optional("attn_q.bias", heads * d)?;
+        layer.attn_k.bias = optional("attn_k.bias", kv_heads * d)?;
+        layer.attn_v.bias = optional("attn_v.bias", kv_heads * d)?;
+        Ok(layer)
+    }
+}
+
+/// Loads and repacks a matrix `[n, k]`. With `interleaved` heads of that size, rows are brought into the order in which
+/// the pair `(i, i + d / 2)` is rotated: GGUF files of the llama architecture hold the pair side by side.
+fn matrix(
+    file: &GgufFile,
+    name: &str,
+    n: usize,
+    k: usize,
+    interleaved: Option<usize>,
+    pool: &Pool,
+) -> Result<Packed, ModelError> {
+    let tensor = file.tensor(name)?;
+    if (tensor.n, tensor.k) != (n, k) {
+        return Err(file.corrupt(format!("tensor {name} is {}x{} instead of {n}x{k}", tensor.n, tensor.k)));
+    }
+    let raw = file.bytes(&tensor);
+    let reordered: Vec<u8>;
+    let rows = match interleaved {
+        None => raw,
+        Some(d) => {
+            let row_bytes = tensor.blocks.row_bytes(k);
+            let row = |index: usize| &raw[index * row_bytes..(index + 1) * row_bytes];
+            let source = |index: usize| {
+                let (head, i) = (index / d, index % d);
+                head * d + i % (d / 2) * 2 + i / (d / 2)
+            };
+            reordered = (0..n).flat_map(|index| row(source(index)).iter().copied()).collect();
+            &reordered
+        }
+    };
+    let packed = Packed::from_gguf(rows, tensor.blocks, n, k, pool)
+        .ok_or_else(|| ModelError::Unsupported(format!("tensor {name} has rows of {k} values")))?;
+    file.release(&tensor);
+    Ok(packed)
+}

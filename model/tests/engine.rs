@@ -1,0 +1,222 @@
+//! The engine on real weights: batch invariance, truncation, speculative output = greedy output, the worker's promises.
+//! Run with `REDRAFT_SLOW_TESTS=1`; the models are fetched if they are not there.
+
+use redraft_model::fetch::{self, Silent};
+use redraft_model::kernels::isa::Isa;
+use redraft_model::kv_cache::KvCache;
+use redraft_model::prompt::RewritePrompt;
+use redraft_model::tokenizer::Tokenizer;
+use redraft_model::transformer::Transformer;
+use redraft_model::{
+    DecoderKind, DraftSources, EngineOptions, Event, Finished, GenerateRequest, ModelError, ModelHandle,
+    Priority, StopReason,
+};
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+const SOURCE: &str = include_str!("../src/decode/stop.rs");
+
+fn slow() -> bool {
+    std::env::var_os("REDRAFT_SLOW_TESTS").is_some_and(|value| value == "1")
+}
+
+fn model_file(name: &str) -> PathBuf {
+    fetch::ensure(name, &mut Silent).unwrap()
+}
+
+/// Logits of every position, bit for bit the same whatever the chunks, the threads, and what was truncated before.
+fn check_invariance(name: &str) {
+    let path = model_file(name);
+    let mut model = Transformer::load(&path, 2).unwrap();
+    let tokenizer = Tokenizer::from_gguf(model.file().content()).unwrap();
+    let tokens: Vec<u32> = tokenizer.encode(SOURCE).into_iter().take(150).collect();
+    let vocab = model.config().vocab;
+    let mut cache = KvCache::new(model.config(), 256);
+
+    model.forward(&mut cache, &tokens).unwrap();
+    let (mut whole, best) = (Vec::new(), model.argmax(0));
+    model.logits(0, &mut whole);
+    for (row, best) in whole.chunks_exact(vocab).zip(&best) {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert_eq!(row.iter().position(|logit| *logit == largest), Some(*best as usize));
+    }
+
+    let mut check = |model: &mut Transformer, chunk: usize, from: usize| {
+        cache.truncate(from);
+        let (mut logits, mut part) = (Vec::new(), Vec::new());
+        for chunk in tokens[from..].chunks(chunk) {
+            model.forward(&mut cache, chunk).unwrap();
+            model.logits(0, &mut part);
+            logits.extend_from_slice(&part[..chunk.len() * vocab]);
+        }
+        assert!(logits == whole[from * vocab..], "{name}: chunks of {chunk} from {from}");
+    };
+    for (chunk, from) in [(1, 0), (7, 0), (64, 0), (16, 100), (3, 63), (50, 1)] {
+        check(&mut model, chunk, from);
+    }
+    let mut single = Transformer::load(&path, 1).unwrap();
+    check(&mut single, 37, 0);
+    for isa in Isa::available().into_iter().filter(|isa| *isa >= Isa::Avx2 && *isa != Isa::best()) {
+        let mut other = Transformer::load_with(&path, 2, isa).unwrap();
+        check(&mut other, 40, 90);
+    }
+}
+
+#[test]
+fn logits_do_not_depend_on_chunks_threads_or_truncation() {
+    if slow() {
+        check_invariance("smollm2-135m");
+        check_invariance(redraft_model::catalogue::DEFAULT_MODEL);
+    }
+}
+
+const ORIGINAL: &str = "fn area(width: u32, height: u32) -> u32 {\n    width * height\n}\n\nfn perimeter(width: u32, height: u32) -> u32 {\n    2 * (width + height)\n}\n\nfn main() {\n    println!(\"{}\", area(3, 4));\n    println!(\"{}\", perimeter(3, 4));\n}\n";
+const SUGGESTION: &str = "fn perimeter(width: u32, height: u32) -> u32 {\n    2 * width + 2 * height\n}\n";
+
+fn request(model: &ModelHandle, decoder: DecoderKind) -> GenerateRequest {
+    let prompt = RewritePrompt {
+        path: Some("src/main.rs"),
+        language: Some("rust"),
+        original: ORIGINAL,
+        suggestion: SUGGESTION,
+        instruction: None,
+    }
+    .render(model.info().family, model.tokenizer());
+    GenerateRequest {
+        prompt: prompt.tokens,
+        draft: DraftSources {
+            original: ORIGINAL.to_owned(),
+            suggestion: SUGGESTION.to_owned(),
+            merged: None,
+        },
+        decoder,
+        max_tokens: 200,
+        stop: prompt.stop,
+        priority: Priority::Apply,
+        cancel: CancellationToken::new(),
+    }
+}
+
+/// The whole text and the last event.
+fn run(model: &ModelHandle, request: GenerateRequest) -> (String, Result<Finished, ModelError>) {
+    let mut events = model.submit(request);
+    let mut text = String::new();
+    loop {
+        match events.blocking_recv().expect("every request is answered") {
+            Event::Prefill { done, total } => assert!(done <= total),
+            Event::Text { text: new, .. } => text.push_str(&new),
+            Event::Finished(result) => {
+                assert!(events.blocking_recv().is_none(), "nothing comes after the last event");
+                return (text, result);
+            }
+        }
+    }
+}
+
+fn check_decoders(name: &str) {
+    let model = ModelHandle::load(&model_file(name), &EngineOptions::default()).unwrap();
+    let (greedy, plain) = run(&model, request(&model, DecoderKind::Autoregressive));
+    let (drafted, speculative) = run(&model, request(&model, DecoderKind::SpeculativeEdit));
+    let (plain, speculative) = (plain.unwrap(), speculative.unwrap());
+    assert_eq!(greedy, drafted, "{name}");
+    assert_eq!((plain.stop, plain.stats.tokens), (speculative.stop, speculative.stats.tokens));
+    assert_eq!((plain.stats.drafted, plain.stats.accepted), (0, 0));
+    assert!(speculative.stats.forwards < plain.stats.forwards, "{name}: {:?}", speculative.stats);
+    assert!(
+        speculative.stats.cached_tokens + 1 >= speculative.stats.prompt_tokens,
+        "the prompt was read before"
+    );
+
+    model.forget();
+    let (cold, again) = run(&model, request(&model, DecoderKind::SpeculativeEdit));
+    assert_eq!((cold, again.unwrap().stats.cached_tokens), (greedy, 0));
+}
+
+#[test]
+fn speculative_output_is_greedy_output() {
+    if slow() {
+        check_decoders("smollm2-135m");
+        check_decoders(redraft_model::catalogue::DEFAULT_MODEL);
+    }
+}
+
+#[test]
+fn every_request_is_answered_and_the_urgent_one_first() {
+    if !slow() {
+        return;
+    }
+    let model = ModelHandle::load(&model_file("smollm2-135m"), &EngineOptions::default()).unwrap();
+    let (expected, _) = run(&model, request(&model, DecoderKind::Autoregressive));
+
+    let cancelled = request(&model, DecoderKind::Autoregressive);
+    cancelled.cancel.cancel();
+    let (text, result) = run(&model, cancelled);
+    assert_eq!((text.as_str(), result.unwrap().stop), ("", StopReason::Cancelled));
+
+    let empty = GenerateRequest { prompt: Vec::new(), ..request(&model, DecoderKind::Autoregressive) };
+    assert!(matches!(run(&model, empty).1, Err(ModelError::Unsupported(_))));
+    let unknown = GenerateRequest { prompt: vec![u32::MAX], ..request(&model, DecoderKind::Autoregressive) };
+    assert!(matches!(run(&model, unknown).1, Err(ModelError::UnknownToken(u32::MAX))));
+
+    // A completion that comes while an apply runs is answered before it, and the apply loses nothing.
+    let mut apply = model.submit(request(&model, DecoderKind::Autoregressive));
+    let first = apply.blocking_recv().unwrap();
+    assert!(!matches!(first, Event::Finished(_)));
+    let completion = GenerateRequest {
+        max_tokens: 4,
+        priority: Priority::Completion,
+        ..request(&model, DecoderKind::Autoregressive)
+    };
+    let (short, _) = run(&model, completion);
+    assert!(expected.starts_with(&short));
+    let (mut text, mut events) = (String::new(), 0);
+    while let Some(event) = apply.blocking_recv() {
+        events += 1;
+        match event {
+            Event::Text { text: new, .. } => text.push_str(&new),
+            Event::Finished(result) => assert_ne!(result.unwrap().stop, StopReason::Cancelled),
+            Event::Prefill { .. } => {}
+        }
+    }
+    assert!(events > 4, "the apply went on after the completion");
+    assert_eq!(text, expected);
+
+    // Dropping the receiver gives the request up; the next one is served.
+    drop(model.submit(request(&model, DecoderKind::Autoregressive)));
+    assert_eq!(run(&model, request(&model, DecoderKind::SpeculativeEdit)).0, expected);
+}
+
+#[test]
+fn a_prompt_longer_than_the_context_is_refused_and_the_next_request_is_served() {
+    if !slow() {
+        return;
+    }
+    let options = EngineOptions { context: Some(256), ..EngineOptions::default() };
+    let model = ModelHandle::load(&model_file("smollm2-135m"), &options).unwrap();
+    let long = GenerateRequest { prompt: vec![1; 300], ..request(&model, DecoderKind::Autoregressive) };
+    assert!(matches!(run(&model, long).1, Err(ModelError::ContextOverflow { capacity: 256, .. })));
+    let full = GenerateRequest { prompt: vec![1; 250], ..request(&model, DecoderKind::SpeculativeEdit) };
+    let finished = run(&model, full).1.unwrap();
+    assert!(finished.stats.tokens <= 6 && finished.stop == StopReason::Length);
+}
+
+#[test]
+fn broken_model_files_are_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let error = ModelHandle::load(&path, &EngineOptions::default()).err().unwrap().to_string();
+        assert!(error.contains("redraft model fetch"), "{error}");
+    };
+    check("empty.gguf", b"");
+    check("text.gguf", b"this is not a model\n");
+    check("header.gguf", b"GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\x7f\x01\0\0\0\0\0\0\0");
+    if slow() {
+        let whole = std::fs::read(model_file("smollm2-135m")).unwrap();
+        check("cut.gguf", &whole[..whole.len() / 2]);
+        check("cut-header.gguf", &whole[..1000]);
+    }
+    let missing = ModelHandle::load(&folder.path().join("none.gguf"), &EngineOptions::default());
+    assert!(matches!(missing.err(), Some(ModelError::Io { .. })));
+}

@@ -1,0 +1,26 @@
+//! `redraft bench`: what this machine does with a model, measured.
+
+mod engine;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::Exit;
+
+/// The arguments of `redraft bench`.
+#[derive(ClapArgs)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure loading, memory, forwards of 1 to 512 tokens at several context lengths, and plain decoding
+    Engine(engine::Args),
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    match &args.command {
+        Command::Engine(args) => engine::run(args),
+    }
+}
