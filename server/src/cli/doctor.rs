@@ -10,6 +10,7 @@ use clap::Args as ClapArgs;
 use redraft_model::cache::{self, CacheError, Trust, Verified};
 use redraft_model::catalogue::{self, ROWS, Row, Wanted};
 use redraft_model::fetch::{self, Hub, Pip, free_space};
+use redraft_model::kernels::isa::Isa;
 use serde::Serialize;
 
 use super::{Exit, print, size_text};
@@ -50,6 +51,8 @@ struct Machine {
     memory_bytes: Option<u64>,
     available_bytes: Option<u64>,
     cpu_features: Vec<&'static str>,
+    /// The instruction set that the kernels use.
+    kernels: &'static str,
 }
 
 #[derive(Serialize)]
@@ -208,6 +211,7 @@ fn machine() -> Machine {
         memory_bytes: kilobytes("MemTotal:"),
         available_bytes: kilobytes("MemAvailable:"),
         cpu_features: cpu_features(),
+        kernels: Isa::best().name(),
     }
 }
 
@@ -253,6 +257,8 @@ impl Report {
         let features = &machine.cpu_features;
         line("kernels", redraft_model::kernels::isa::Isa::best().to_string());
         line("features", if features.is_empty() { "none that matter".into() } else { features.join(", ") });
+
+        line("kernels", machine.kernels.to_owned());
 
         text += "\nModels\n";
         let mut line = |name: &str, value: String| text += &format!("  {name:<20} {value}\n");
