@@ -255,7 +255,6 @@ impl Report {
             line("memory", format!("{}, {} of them free", size_text(all), size_text(free)));
         }
         let features = &machine.cpu_features;
-        line("kernels", redraft_model::kernels::isa::Isa::best().to_string());
         line("features", if features.is_empty() { "none that matter".into() } else { features.join(", ") });
 
         line("kernels", machine.kernels.to_owned());
