@@ -67,8 +67,9 @@ impl SpeculativeEdit {
     /// Takes the output's new tokens into the last text. A place is indexed once its next token is known.
     fn remember(&mut self, output: &[u32]) {
         let own = self.texts.len() - 1;
-        for at in self.texts[own].len()..output.len() {
-            self.texts[own].push(output[at]);
+        let known = self.texts[own].len();
+        for (at, &token) in output.iter().enumerate().skip(known) {
+            self.texts[own].push(token);
             if at >= 2 {
                 self.index(Place { text: own, at });
             }

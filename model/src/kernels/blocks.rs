@@ -138,9 +138,9 @@ fn read_32(dtype: GgmlDType, bytes: &[u8]) -> Block {
         high = u32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]]);
         rest = &rest[4..];
     }
-    for i in 0..16 {
-        block.codes[i] = (rest[i] & 15) | (((high >> i & 1) as u8) << 4);
-        block.codes[i + 16] = (rest[i] >> 4) | (((high >> (i + 16) & 1) as u8) << 4);
+    for (i, &byte) in rest[..16].iter().enumerate() {
+        block.codes[i] = (byte & 15) | (((high >> i & 1) as u8) << 4);
+        block.codes[i + 16] = (byte >> 4) | (((high >> (i + 16) & 1) as u8) << 4);
     }
     block
 }

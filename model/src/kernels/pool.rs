@@ -165,7 +165,7 @@ fn next_epoch(shared: &Shared, index: usize, seen: u64) -> u64 {
             return epoch;
         }
         turns = turns.wrapping_add(1);
-        if turns % 64 != 0 || started.elapsed() < SPIN {
+        if !turns.is_multiple_of(64) || started.elapsed() < SPIN {
             std::hint::spin_loop();
             continue;
         }
