@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod guard;
 pub mod merge;
 pub mod suggestion;
 pub mod text;

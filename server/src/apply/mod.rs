@@ -12,6 +12,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::guard;
 use crate::merge::{self, MergeError};
 use crate::suggestion::{self, SuggestionError};
 
@@ -143,13 +144,36 @@ pub fn apply(
         return Err(ApplyError::Cancelled);
     }
     let best = &merges[0];
-    let asks = best.confidence < merge::SURE;
+    let output = file.rebuild(&best.lines);
+    let mut why = guard::doubts(&best.evidence);
+    if best.confidence < merge::SURE && why.is_empty() {
+        why.push(format!("{}.", capitalised(&best.reason)));
+    }
+    let unsure = best.confidence < merge::SURE;
+    let damage = guard::review(
+        &request.original,
+        &output,
+        &suggestion,
+        request.language.as_deref(),
+        request.path.as_deref(),
+    );
+    let asks = unsure || !damage.is_empty();
+    why.splice(0..0, damage);
     Ok(Applied {
-        output: file.rebuild(&best.lines),
         route: if suggestion.is_exact() { RouteTaken::Exact } else { RouteTaken::Merge },
-        reason: best.reason.clone(),
+        reason: if output == request.original {
+            "the file reads so already".into()
+        } else {
+            best.reason.clone()
+        },
+        output,
         confidence: best.confidence,
         asks,
-        why: if asks { vec![best.reason.clone()] } else { Vec::new() },
+        why: if asks { why } else { Vec::new() },
     })
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

@@ -3,6 +3,7 @@
 
 use similar::{Algorithm, DiffOp};
 
+use super::lines::Line;
 use super::snippet::File;
 use super::{Evidence, Merge, MergeError, OutputLine};
 use crate::suggestion::{Hunk, HunkLine};
@@ -14,45 +15,88 @@ enum Match {
     TrailingBlanks,
     Indented,
     Whitespace,
+    /// Most lines match, the rest differ.
+    Near,
 }
 
 /// Where a hunk goes.
+#[derive(Debug, Clone, Copy)]
 struct Place {
     at: usize,
+    len: usize,
     kind: Match,
+    /// How many other places fit as well.
     others: usize,
+    /// The file reads there as the hunk wants it already.
+    done: bool,
 }
 
-/// Replaces every hunk, in order.
+/// Replaces every hunk where its text stands.
 pub(super) fn merge(file: &File<'_>, hunks: &[Hunk]) -> Result<Vec<Merge>, MergeError> {
-    let mut output: Vec<OutputLine> = Vec::with_capacity(file.text.len());
+    let mut places: Vec<(Place, usize)> = Vec::with_capacity(hunks.len());
     let mut cursor = 0;
-    let mut row = 0;
-    let mut confidence: f64 = 0.995;
     for (number, hunk) in hunks.iter().enumerate() {
-        let old = hunk.old();
-        let place = find(file, &old, cursor, hunk.line_hint).ok_or_else(|| MergeError::NotFound {
-            block: number + 1,
-            first_line: old.first().map_or(String::new(), |line| (*line).to_string()),
-        })?;
-        if place.others > 0 {
-            confidence = confidence.min(0.6);
-        }
-        if place.kind == Match::Whitespace {
-            confidence = confidence.min(0.9);
-        }
-        output.extend((cursor..place.at).map(|index| OutputLine::kept(index, file.text[index])));
-        output.extend(replace(file, hunk, &place, row));
-        row += hunk.lines.len();
-        cursor = place.at + old.len();
+        let free = |place: &Place| {
+            places
+                .iter()
+                .all(|(other, _)| place.at + place.len <= other.at || other.at + other.len <= place.at)
+        };
+        let place = find(file, hunk, cursor)
+            .or_else(|| find(file, hunk, 0).filter(free))
+            .or_else(|| near(file, &hunk.old()).filter(free))
+            .ok_or_else(|| MergeError::NotFound {
+                block: number + 1,
+                first_line: hunk.old().first().map_or(String::new(), |line| (*line).to_string()),
+            })?;
+        cursor = cursor.max(place.at + place.len);
+        places.push((place, number));
     }
-    output.extend((cursor..file.text.len()).map(|index| OutputLine::kept(index, file.text[index])));
+    places.sort_by_key(|(place, _)| place.at);
+    let first_rows: Vec<usize> = hunks
+        .iter()
+        .scan(0, |row, hunk| {
+            let first = *row;
+            *row += hunk.lines.len();
+            Some(first)
+        })
+        .collect();
+    let mut output: Vec<OutputLine> = Vec::with_capacity(file.text.len());
+    let keep = |range: std::ops::Range<usize>| range.map(|index| OutputLine::kept(index, file.text[index]));
+    let mut cursor = 0;
+    for (place, number) in &places {
+        output.extend(keep(cursor..place.at));
+        if place.done {
+            output.extend(keep(place.at..place.at + place.len));
+        } else {
+            output.extend(replace(file, &hunks[*number], place, first_rows[*number]));
+        }
+        cursor = place.at + place.len;
+    }
+    output.extend(keep(cursor..file.text.len()));
+    let worst = places.iter().map(|(place, _)| confidence(place)).fold(0.995, f64::min);
+    let reason = if places.iter().any(|(place, _)| place.kind == Match::Near) {
+        "a block's text is not in the file as it stands; the nearest place was taken"
+    } else if places.iter().any(|(place, _)| place.others > 0) {
+        "a block's text stands at several places in the file; the first free one was taken"
+    } else {
+        "each block's text was found in the file"
+    };
     Ok(vec![Merge {
         lines: output,
-        reason: "each block's text was found in the file".into(),
-        confidence,
+        reason: reason.into(),
+        confidence: worst,
         evidence: Evidence { agreement: 1.0, readings: 1, ..Evidence::default() },
     }])
+}
+
+/// On the training edits every block that matches once was right, whatever its indentation.
+fn confidence(place: &Place) -> f64 {
+    match place.kind {
+        Match::Near => 0.4,
+        _ if place.others > 0 => 0.6,
+        Match::Whitespace => 0.9,
+        _ => 0.995,
+    }
 }
 
 /// The lines that stand for the hunk's place afterwards.
@@ -116,7 +160,7 @@ fn leading(text: &str) -> &str {
 }
 
 fn shift<'a>(file: &File<'a>, old: &[&str], place: &Place) -> Shift<'a> {
-    if place.kind < Match::Indented {
+    if place.kind < Match::Indented || place.kind == Match::Near {
         return Shift::None;
     }
     for (offset, line) in old.iter().enumerate() {
@@ -136,25 +180,76 @@ fn shift<'a>(file: &File<'a>, old: &[&str], place: &Place) -> Shift<'a> {
     Shift::None
 }
 
-/// Looks for `old` from `cursor` on; of several places the one nearest to the line that a diff names, else the first.
-fn find(file: &File<'_>, old: &[&str], cursor: usize, hint: Option<usize>) -> Option<Place> {
+/// Looks for a hunk's old lines from `cursor` on; of several places the one nearest to the line that a diff names, else
+/// the first. Where the file has the new lines already, that is the place.
+fn find(file: &File<'_>, hunk: &Hunk, cursor: usize) -> Option<Place> {
     let size = file.text.len();
+    let (old, new) = (hunk.old(), hunk.replacement());
     if old.is_empty() {
-        let at = hint.map_or(size, |hint| if hint == 0 { 0 } else { hint }).clamp(cursor, size);
-        return Some(Place { at, kind: Match::Exact, others: 0 });
+        let present = (cursor..size).find(|at| stands_at(file, Match::Exact, &new, *at));
+        if let Some(at) = present.filter(|_| !new.is_empty()) {
+            return Some(Place { at, len: new.len(), kind: Match::Exact, others: 0, done: true });
+        }
+        let at = hunk.line_hint.unwrap_or(size).clamp(cursor, size);
+        let others = usize::from(size > 0);
+        return Some(Place { at, len: 0, kind: Match::Exact, others, done: false });
     }
     for kind in [Match::Exact, Match::TrailingBlanks, Match::Indented, Match::Whitespace] {
-        let same = |at: &usize| {
-            at + old.len() <= size
-                && old.iter().enumerate().all(|(offset, line)| matches(kind, file.text[at + offset], line))
-        };
-        let places: Vec<usize> = (cursor..=size.saturating_sub(old.len())).filter(same).collect();
-        let near = |at: &&usize| hint.map_or(0, |hint| (**at + 1).abs_diff(hint));
+        let places: Vec<usize> = (cursor..size).filter(|at| stands_at(file, kind, &old, *at)).collect();
+        let near = |at: &&usize| hunk.line_hint.map_or(0, |hint| (**at + 1).abs_diff(hint));
         if let Some(&at) = places.iter().min_by_key(near) {
-            return Some(Place { at, kind, others: places.len() - 1 });
+            let place = Place { at, len: old.len(), kind, others: places.len() - 1, done: false };
+            return Some(applied_before(file, &old, &new, &place).unwrap_or(place));
         }
     }
-    None
+    // Taken out or replaced before: the new lines stand where the old ones stood.
+    let there: Vec<usize> = (cursor..size).filter(|at| stands_at(file, Match::Exact, &new, *at)).collect();
+    match there[..] {
+        [at] if new.iter().any(|line| !line.trim().is_empty()) => {
+            Some(Place { at, len: new.len(), kind: Match::Exact, others: 0, done: true })
+        }
+        _ => None,
+    }
+}
+
+/// The new lines contain the old ones, and stand around the place already.
+fn applied_before(file: &File<'_>, old: &[&str], new: &[&str], place: &Place) -> Option<Place> {
+    if new.len() <= old.len() {
+        return None;
+    }
+    let offset = (0..=new.len() - old.len()).find(|offset| {
+        new[*offset..*offset + old.len()] == *old
+            && place.at >= *offset
+            && stands_at(file, Match::Exact, new, place.at - offset)
+    })?;
+    Some(Place { at: place.at - offset, len: new.len(), done: true, ..*place })
+}
+
+fn stands_at(file: &File<'_>, kind: Match, wanted: &[&str], at: usize) -> bool {
+    at + wanted.len() <= file.text.len()
+        && wanted.iter().enumerate().all(|(offset, line)| matches(kind, file.text[at + offset], line))
+}
+
+/// The one stretch of the file of which at least three in four lines that say something are the wanted ones.
+fn near(file: &File<'_>, old: &[&str]) -> Option<Place> {
+    let wanted: Vec<Line> = old.iter().map(|line| Line::new(line)).collect();
+    let total: f32 = wanted.iter().map(|line| line.weight).sum();
+    let score = |at: usize| -> f32 {
+        let pairs = wanted.iter().zip(&file.lines[at..at + old.len()]);
+        pairs.filter(|(line, own)| line.key == own.key).map(|(line, _)| line.weight).sum()
+    };
+    let last = file.text.len().checked_sub(old.len())?;
+    let mut scores: Vec<(usize, f32)> = (0..=last).map(|at| (at, score(at))).collect();
+    scores.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let &(at, best) = scores.first()?;
+    let second = scores.get(1).map_or(0.0, |(_, score)| *score);
+    (old.len() >= 3 && total > 0.0 && best >= 0.75 * total && second < best).then_some(Place {
+        at,
+        len: old.len(),
+        kind: Match::Near,
+        others: 0,
+        done: false,
+    })
 }
 
 fn matches(kind: Match, file: &str, wanted: &str) -> bool {
@@ -162,7 +257,7 @@ fn matches(kind: Match, file: &str, wanted: &str) -> bool {
         Match::Exact => file == wanted,
         Match::TrailingBlanks => file.trim_end() == wanted.trim_end(),
         Match::Indented => file.trim() == wanted.trim(),
-        Match::Whitespace => {
+        Match::Whitespace | Match::Near => {
             let plain = |text: &str| -> String {
                 text.chars().filter(|c| !c.is_whitespace()).map(|c| if c == '\'' { '"' } else { c }).collect()
             };

@@ -74,6 +74,17 @@ impl Hunk {
             })
             .collect()
     }
+
+    /// The lines that stand there afterwards.
+    pub fn replacement(&self) -> Vec<&str> {
+        self.lines
+            .iter()
+            .filter_map(|line| match line {
+                HunkLine::Context(text) | HunkLine::Added(text) => Some(text.as_str()),
+                HunkLine::Removed(_) => None,
+            })
+            .collect()
+    }
 }
 
 /// Why a text is no suggestion.
