@@ -4,17 +4,20 @@
 //! This module knows nothing of LSP, of disks or of terminals. It must never lose text silently: whatever it cannot
 //! place is an error or is held back with `asks`.
 
+mod rewrite;
 mod text;
 
 use std::fmt;
 use std::str::FromStr;
 
+use redraft_model::{DecoderKind, ModelError, ModelHandle, Stats};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::guard;
-use crate::merge::{self, MergeError};
-use crate::suggestion::{self, SuggestionError};
+use crate::merge::{self, Merge, MergeError};
+use crate::suggestion::{self, Suggestion, SuggestionError};
+use rewrite::{Rewrite, Writer};
 
 pub use text::FileText;
 
@@ -97,6 +100,27 @@ impl fmt::Display for RouteTaken {
 pub struct ApplyOptions {
     /// Which way.
     pub route: Route,
+    /// How the model decodes, where it is asked.
+    pub decoder: DecoderKind,
+}
+
+/// News from a model at work.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// The prompt is being read.
+    Prefill {
+        /// Tokens read.
+        done: usize,
+        /// Tokens of the prompt.
+        total: usize,
+    },
+    /// Verified text.
+    Text {
+        /// What came since the last news.
+        text: &'a str,
+        /// Costs so far.
+        stats: Stats,
+    },
 }
 
 /// The edited file, and how it came about.
@@ -114,6 +138,8 @@ pub struct Applied {
     pub asks: bool,
     /// What a person should look at, in plain sentences; empty when `asks` is false.
     pub why: Vec<String>,
+    /// What the model's work cost, where it was asked.
+    pub stats: Option<Stats>,
 }
 
 /// Why a suggestion could not be applied at all; the file stays as it is.
@@ -128,49 +154,163 @@ pub enum ApplyError {
     /// Cancelled before it was done.
     #[error("the apply was cancelled; the file is unchanged")]
     Cancelled,
+    /// The model's route without a model.
+    #[error("the model is to rewrite the file, but no model is loaded: fetch one with `redraft model fetch`")]
+    NoModel,
+    /// The model failed.
+    #[error("the model failed: {0}")]
+    Model(ModelError),
+    /// File and suggestion are too long for the model.
+    #[error(
+        "file and suggestion need {tokens} tokens, the model's context holds {context}: use the route deterministic"
+    )]
+    TooLong {
+        /// Tokens of prompt and expected answer.
+        tokens: usize,
+        /// What the model holds.
+        context: usize,
+    },
+    /// The model did not come to an end.
+    #[error("the model did not come to an end; its answer was thrown away and the file is unchanged")]
+    Endless,
+    /// The model's worker ended.
+    #[error("the model ended before its answer was complete; the file is unchanged")]
+    Gone,
 }
 
-/// Applies `request.suggestion` to `request.original`.
+/// Applies `request.suggestion` to `request.original`. Blocks until it is done; must not be called on an async task.
+///
+/// An untuned small model writes the right file far less often than the merge does, so on the route `auto` it is asked
+/// only where the merge is unsure, and can confirm a merge or choose among them, never replace them unasked.
 pub fn apply(
     request: &ApplyRequest,
-    _options: &ApplyOptions,
+    options: &ApplyOptions,
+    model: Option<&ModelHandle>,
     cancel: &CancellationToken,
+    on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Applied, ApplyError> {
     let file = FileText::new(&request.original);
     let suggestion =
         suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
-    let merges = merge::merge(&file.lines(), &suggestion)?;
+    let merges = merge::merge(&file.lines(), &suggestion);
     if cancel.is_cancelled() {
         return Err(ApplyError::Cancelled);
     }
-    let best = &merges[0];
-    let output = file.rebuild(&best.lines);
-    let mut why = guard::doubts(&best.evidence);
-    if best.confidence < merge::SURE && why.is_empty() {
-        why.push(format!("{}.", capitalised(&best.reason)));
+    let task = Task { request, file, suggestion };
+    let sure = merges.as_ref().is_ok_and(|merges| merges[0].confidence >= merge::SURE);
+    let model = match options.route {
+        Route::Deterministic => None,
+        Route::Auto => model.filter(|_| !sure),
+        Route::Model => Some(model.ok_or(ApplyError::NoModel)?),
+    };
+    let Some(model) = model else { return Ok(task.merged(&merges?[0])) };
+    let draft = merges.as_ref().ok().map(|merges| task.file.rebuild(&merges[0].lines));
+    let writer = Writer { model, decoder: options.decoder, cancel };
+    let rewrite =
+        rewrite::rewrite(&writer, request, &task.file, &task.suggestion, draft.as_deref(), on_progress);
+    match (rewrite, merges) {
+        (Ok(rewrite), Ok(merges)) if options.route == Route::Auto => Ok(task.chosen(&rewrite, &merges)),
+        (Ok(rewrite), merges) => Ok(task.rewritten(&rewrite, merges.as_deref().unwrap_or(&[]))),
+        (Err(error @ ApplyError::Cancelled), _) => Err(error),
+        (Err(error), Ok(merges)) if options.route == Route::Auto => {
+            let mut applied = task.merged(&merges[0]);
+            applied.reason = format!("{}; {error}", applied.reason);
+            Ok(applied)
+        }
+        (Err(_), Err(error)) if options.route == Route::Auto => Err(error.into()),
+        (Err(error), _) => Err(error),
     }
-    let unsure = best.confidence < merge::SURE;
-    let damage = guard::review(
-        &request.original,
-        &output,
-        &suggestion,
-        request.language.as_deref(),
-        request.path.as_deref(),
-    );
-    let asks = unsure || !damage.is_empty();
-    why.splice(0..0, damage);
-    Ok(Applied {
-        route: if suggestion.is_exact() { RouteTaken::Exact } else { RouteTaken::Merge },
-        reason: if output == request.original {
-            "the file reads so already".into()
+}
+
+/// One apply: the request, read.
+struct Task<'a> {
+    request: &'a ApplyRequest,
+    file: FileText<'a>,
+    suggestion: Suggestion,
+}
+
+impl Task<'_> {
+    fn damage(&self, output: &str) -> Vec<String> {
+        let (language, path) = (self.request.language.as_deref(), self.request.path.as_deref());
+        guard::review(&self.request.original, output, &self.suggestion, language, path)
+    }
+
+    /// The merge as it is.
+    fn merged(&self, merge: &Merge) -> Applied {
+        let output = self.file.rebuild(&merge.lines);
+        let unsure = merge.confidence < merge::SURE;
+        let mut why = self.damage(&output);
+        let asks = unsure || !why.is_empty();
+        if unsure {
+            let doubts = guard::doubts(&merge.evidence);
+            if doubts.is_empty() {
+                why.push(format!("{}.", capitalised(&merge.reason)));
+            }
+            why.extend(doubts);
+        }
+        let unchanged = output == self.request.original;
+        Applied {
+            route: if self.suggestion.is_exact() { RouteTaken::Exact } else { RouteTaken::Merge },
+            reason: if unchanged { "the file reads so already".into() } else { merge.reason.clone() },
+            output,
+            confidence: merge.confidence,
+            asks,
+            why,
+            stats: None,
+        }
+    }
+
+    /// The merge that the model wrote too; the likeliest one, where it wrote something else.
+    fn chosen(&self, rewrite: &Rewrite, merges: &[Merge]) -> Applied {
+        let same = |merge: &&Merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output);
+        let choice = merges.iter().find(same);
+        let mut applied = self.merged(choice.unwrap_or(&merges[0]));
+        applied.stats = Some(rewrite.stats);
+        if choice.is_some() {
+            applied.route = RouteTaken::Choice;
+            applied.reason = format!("the model wrote what one of {} readings gives", merges.len());
         } else {
-            best.reason.clone()
-        },
-        output,
-        confidence: best.confidence,
-        asks,
-        why: if asks { why } else { Vec::new() },
-    })
+            applied.reason = format!("{}; the model wrote something else", applied.reason);
+        }
+        applied
+    }
+
+    /// What the model wrote.
+    fn rewritten(&self, rewrite: &Rewrite, merges: &[Merge]) -> Applied {
+        let twin = merges.iter().find(|merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output));
+        let mut why = self.damage(&rewrite.output);
+        let confidence = twin.map_or(ALONE, |merge| merge.confidence);
+        if twin.is_none() {
+            why.extend(
+                merges
+                    .first()
+                    .and_then(|merge| guard::lost(&self.file.rebuild(&merge.lines), &rewrite.output)),
+            );
+            why.push("The model's file is none of the ways in which the suggestion can be merged.".into());
+        } else if confidence < merge::SURE {
+            why.push("The suggestion can be read in several ways; the model chose this one.".into());
+        }
+        Applied {
+            output: rewrite.output.clone(),
+            route: RouteTaken::Model,
+            reason: "the model rewrote the file".into(),
+            confidence,
+            asks: confidence < merge::SURE || !why.is_empty(),
+            why,
+            stats: Some(rewrite.stats),
+        }
+    }
+}
+
+/// How often an untuned 0.5B model is right where it agrees with no merge: measured on whole-file rewrites.
+const ALONE: f64 = 0.1;
+
+/// Equal but for trailing blanks and the final newline.
+fn same_text(a: &str, b: &str) -> bool {
+    let lines = |text: &str| -> Vec<String> {
+        text.trim_end().lines().map(|line| line.trim_end().to_string()).collect()
+    };
+    lines(a) == lines(b)
 }
 
 fn capitalised(sentence: &str) -> String {

@@ -1,6 +1,8 @@
 //! A file's text as lines, and back: what must survive an edit besides the lines themselves (encoding mark, line
 //! endings, a missing final newline) is kept here, so that merging sees clean lines only.
 
+use similar::DiffOp;
+
 use crate::merge::OutputLine;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -50,6 +52,37 @@ impl<'a> FileText<'a> {
     /// The lines without their endings.
     pub fn lines(&self) -> Vec<&'a str> {
         self.lines.iter().map(|(line, _)| *line).collect()
+    }
+
+    /// The text with line feeds only and without encoding mark, as a model reads it.
+    pub fn plain(&self) -> String {
+        let mut text = self.lines().join("\n");
+        if self.final_newline && !self.lines.is_empty() {
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Gives text with line feeds only this file's encoding mark, line endings and final newline.
+    pub fn adopt(&self, text: &str) -> String {
+        let (old, new) = (self.lines(), text.lines().collect::<Vec<_>>());
+        let mut output = Vec::with_capacity(new.len());
+        for op in similar::capture_diff_slices(similar::Algorithm::Myers, &old, &new) {
+            match op {
+                DiffOp::Equal { old_index, len, .. } => {
+                    output.extend(
+                        (old_index..old_index + len).map(|index| OutputLine::kept(index, old[index])),
+                    );
+                }
+                DiffOp::Insert { new_index, new_len, .. } | DiffOp::Replace { new_index, new_len, .. } => {
+                    output.extend(
+                        new[new_index..new_index + new_len].iter().map(|line| OutputLine::added(0, line)),
+                    );
+                }
+                DiffOp::Delete { .. } => {}
+            }
+        }
+        self.rebuild(&output)
     }
 
     /// Puts an edited file together: kept lines keep their own ending, new ones get the file's usual one, and the
@@ -108,6 +141,13 @@ mod tests {
             file.lines().iter().enumerate().map(|(index, line)| OutputLine::kept(index, line)).collect();
         output.insert(1, OutputLine::added(0, "new"));
         assert_eq!(file.rebuild(&output), "a\r\nnew\r\nb\r\nc\n");
+    }
+
+    #[test]
+    fn adopted_text_takes_over_the_files_ways() {
+        let file = FileText::new("\u{feff}a\r\nb\nc");
+        assert_eq!(file.adopt("a\nnew\nb\nc\n"), "\u{feff}a\r\nnew\nb\nc");
+        assert_eq!(file.adopt(&file.plain()), "\u{feff}a\r\nb\nc");
     }
 
     #[test]

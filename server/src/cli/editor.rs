@@ -17,7 +17,7 @@ pub(crate) struct EditOptions {
 impl EditOptions {
     /// The options as the pipeline takes them.
     pub(crate) fn pipeline(&self) -> ApplyOptions {
-        ApplyOptions { route: self.route }
+        ApplyOptions { route: self.route, ..ApplyOptions::default() }
     }
 }
 
@@ -39,7 +39,7 @@ impl Editor {
         options: ApplyOptions,
         _on_state: &mut dyn FnMut(String),
     ) -> anyhow::Result<Applied> {
-        Ok(apply::apply(request, &options, &self.cancel)?)
+        Ok(apply::apply(request, &options, None, &self.cancel, &mut |_| {})?)
     }
 }
 

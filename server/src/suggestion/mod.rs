@@ -115,6 +115,36 @@ pub enum SuggestionError {
 }
 
 impl Suggestion {
+    /// The suggestion without fences and prose, as a model reads it.
+    pub fn code(&self) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        match &self.body {
+            Body::Snippets(blocks) => {
+                for (number, block) in blocks.iter().enumerate() {
+                    if number > 0 {
+                        lines.push(String::new());
+                    }
+                    lines.extend(block.iter().map(|element| match element {
+                        Element::Line(text) => text.clone(),
+                        Element::Marker(marker) => marker.text.clone(),
+                    }));
+                }
+            }
+            Body::Hunks(hunks) => {
+                for hunk in hunks {
+                    lines.push("@@".into());
+                    lines.extend(hunk.lines.iter().map(|line| match line {
+                        HunkLine::Context(text) => format!(" {text}"),
+                        HunkLine::Removed(text) => format!("-{text}"),
+                        HunkLine::Added(text) => format!("+{text}"),
+                    }));
+                }
+            }
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
     /// Whether it names exact text to replace.
     pub fn is_exact(&self) -> bool {
         matches!(self.body, Body::Hunks(_))

@@ -1,0 +1,85 @@
+//! The whole file written anew by the model, with the file, the suggestion and the best merge as its draft.
+
+use redraft_model::prompt::RewritePrompt;
+use redraft_model::{
+    DecoderKind, DraftSources, Event, GenerateRequest, ModelHandle, Priority, Stats, StopReason,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{ApplyError, ApplyRequest, FileText, Progress};
+use crate::suggestion::Suggestion;
+
+/// What a rewrite gave: the file's text with its own line endings, and what it cost.
+pub(super) struct Rewrite {
+    pub(super) output: String,
+    pub(super) stats: Stats,
+}
+
+/// Tokens beyond the draft that a model may write before it is stopped.
+const SLACK: usize = 256;
+
+/// Who writes, and how.
+pub(super) struct Writer<'a> {
+    pub(super) model: &'a ModelHandle,
+    pub(super) decoder: DecoderKind,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// Lets the model write the file. `merged` is the text it is most likely to copy.
+pub(super) fn rewrite(
+    writer: &Writer<'_>,
+    request: &ApplyRequest,
+    file: &FileText<'_>,
+    suggestion: &Suggestion,
+    merged: Option<&str>,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Rewrite, ApplyError> {
+    let model = writer.model;
+    let original = file.plain();
+    let code = suggestion.code();
+    let prompt = RewritePrompt {
+        path: request.path.as_deref(),
+        language: request.language.as_deref(),
+        original: &original,
+        suggestion: &code,
+        instruction: request.instruction.as_deref(),
+    };
+    let tokenizer = model.tokenizer();
+    let rendered = prompt.render(model.info().family, tokenizer);
+    let merged = merged.map(|text| FileText::new(text).plain());
+    let longest = merged.as_deref().unwrap_or(&original);
+    let expected = tokenizer.encode(longest).len().max(tokenizer.encode(&original).len());
+    let max_tokens = expected + tokenizer.encode(&code).len() + SLACK;
+    let context = model.info().context_length;
+    if rendered.tokens.len() + expected >= context {
+        return Err(ApplyError::TooLong { tokens: rendered.tokens.len() + expected, context });
+    }
+    let mut events = model.submit(GenerateRequest {
+        max_tokens: max_tokens.min(context - rendered.tokens.len()),
+        prompt: rendered.tokens,
+        draft: DraftSources { original, suggestion: code, merged },
+        decoder: writer.decoder,
+        stop: rendered.stop,
+        priority: Priority::Apply,
+        cancel: writer.cancel.clone(),
+    });
+    let mut text = String::new();
+    while let Some(event) = events.blocking_recv() {
+        match event {
+            Event::Prefill { done, total } => on_progress(Progress::Prefill { done, total }),
+            Event::Text { text: more, stats } => {
+                text.push_str(&more);
+                on_progress(Progress::Text { text: &more, stats });
+            }
+            Event::Finished(Err(error)) => return Err(ApplyError::Model(error)),
+            Event::Finished(Ok(finished)) => match finished.stop {
+                StopReason::Cancelled => return Err(ApplyError::Cancelled),
+                StopReason::Length => return Err(ApplyError::Endless),
+                StopReason::EndOfText | StopReason::StopString => {
+                    return Ok(Rewrite { output: file.adopt(&text), stats: finished.stats });
+                }
+            },
+        }
+    }
+    Err(ApplyError::Gone)
+}
