@@ -141,20 +141,18 @@ fn keeps_permissions_and_follows_links() {
 
 #[test]
 fn an_edit_that_is_held_back_waits_for_yes() {
-    // The same three lines stand twice, and nothing says which are meant.
-    let original = "fn a() {\n    start();\n    stop();\n}\n\nfn b() {\n    start();\n    stop();\n}\n";
-    let suggestion = "```rust\n    // ... existing code ...\n    start();\n    work();\n    stop();\n    // ... existing code ...\n```\n";
-    let place = place(original, suggestion);
+    // The edit takes a brace away, and the file could no longer be compiled.
+    let place = place(ORIGINAL, "<<<<<<< SEARCH\n    1\n}\n\n=======\n    1\n    // more\n>>>>>>> REPLACE\n");
     let (code, out, err) = place.apply(&[]);
     assert_eq!(code, Some(3), "{err}");
-    assert!(out.contains("+    work();") && err.contains("held back") && err.contains("--yes"), "{out}{err}");
+    assert!(out.contains("+    // more") && err.contains("held back") && err.contains("--yes"), "{out}{err}");
     let (code, _, err) = place.apply(&["--write"]);
     assert_eq!(code, Some(3));
     assert!(err.contains("was not written") && err.contains("\n  - "), "{err}");
-    assert_eq!(place.content(), original);
+    assert_eq!(place.content(), ORIGINAL);
     let (code, _, err) = place.apply(&["--write", "--yes"]);
     assert_eq!(code, Some(0), "{err}");
-    assert!(place.content().contains("    work();\n"));
+    assert!(place.content().contains("    // more\n"));
 }
 
 /// The named pipe is opened once the file was read: what is written to the file after that is somebody else's.

@@ -1,10 +1,15 @@
 //! What `apply` and `bench apply` share: the options of an apply, and the model behind it, fetched and loaded when it
 //! is first needed.
 
-use redraft_model::fetch::FetchError;
+use redraft_model::catalogue::DEFAULT_MODEL;
+use redraft_model::decode::{DecoderKind, Stats};
+use redraft_model::fetch::{self, FetchError};
+use redraft_model::worker::{EngineOptions, ModelHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, Route};
+use super::progress::ShownFetch;
+use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, Progress, Route};
+use crate::merge::SURE;
 
 /// The options of an apply.
 #[derive(clap::Args)]
@@ -12,35 +17,103 @@ pub(crate) struct EditOptions {
     /// Which way: auto (the model where the deterministic merge is not sure), model, deterministic
     #[arg(long, value_name = "ROUTE", default_value_t = Route::Auto)]
     pub(crate) route: Route,
+    /// The model: a name from `redraft model list`, or the path of a GGUF file; fetched if it is not here
+    #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    model: String,
 }
 
 impl EditOptions {
     /// The options as the pipeline takes them.
-    pub(crate) fn pipeline(&self) -> ApplyOptions {
-        ApplyOptions { route: self.route, ..ApplyOptions::default() }
+    pub(crate) fn pipeline(&self, decoder: DecoderKind) -> ApplyOptions {
+        ApplyOptions { route: self.route, decoder }
+    }
+
+    /// The model as the user named it.
+    pub(crate) fn model_name(&self) -> &str {
+        &self.model
     }
 }
 
 /// Applies suggestions for a command.
 pub(crate) struct Editor {
+    model: String,
+    handle: Option<ModelHandle>,
     cancel: CancellationToken,
 }
 
 impl Editor {
     /// Nothing is loaded yet. `cancel` is what Ctrl-C cancels.
-    pub(crate) fn new(_args: &EditOptions, cancel: CancellationToken) -> Editor {
-        Editor { cancel }
+    pub(crate) fn new(options: &EditOptions, cancel: CancellationToken) -> Editor {
+        Editor { model: options.model.clone(), handle: None, cancel }
     }
 
-    /// Applies one suggestion; `on_state` is told what is going on.
+    /// Applies one suggestion; `on_state` is told what is going on. The model is fetched and loaded only if the edit
+    /// cannot be made without it.
     pub(crate) fn apply(
         &mut self,
         request: &ApplyRequest,
-        options: ApplyOptions,
-        _on_state: &mut dyn FnMut(String),
+        options: &ApplyOptions,
+        on_state: &mut dyn FnMut(String),
     ) -> anyhow::Result<Applied> {
-        Ok(apply::apply(request, &options, None, &self.cancel, &mut |_| {})?)
+        if self.handle.is_none() && needs_model(request, *options, &self.cancel) {
+            let loaded = self.load(on_state);
+            match loaded {
+                // Unsure without the model is better than nothing: the edit is held back then.
+                Err(error) if options.route == Route::Auto && !was_cancelled(&error) => {
+                    eprintln!("the model cannot be asked, so this is the deterministic merge: {error:#}");
+                }
+                loaded => loaded?,
+            }
+        }
+        let mut on_progress = |progress: Progress<'_>| match progress {
+            Progress::Prefill { done, total } => {
+                on_state(format!("reading the file: {done} of {total} tokens"));
+            }
+            Progress::Text { stats, .. } => on_state(writing(&stats)),
+        };
+        let model = self.handle.as_ref();
+        Ok(apply::apply(request, options, model, &self.cancel, &mut on_progress)?)
     }
+
+    /// Starts the next apply without what earlier ones left in the model's cache.
+    pub(crate) fn forget(&self) {
+        if let Some(handle) = &self.handle {
+            handle.forget();
+        }
+    }
+
+    /// Fetches and loads the model, if that was not done yet.
+    pub(crate) fn load(&mut self, on_state: &mut dyn FnMut(String)) -> anyhow::Result<()> {
+        if self.handle.is_none() {
+            let path = fetch::ensure(&self.model, &mut ShownFetch::new(self.cancel.clone()))?;
+            on_state(format!("loading {}", self.model));
+            self.handle = Some(ModelHandle::load(&path, &EngineOptions::default())?);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the edit cannot be made as well without the model.
+fn needs_model(request: &ApplyRequest, options: ApplyOptions, cancel: &CancellationToken) -> bool {
+    let alone = ApplyOptions { route: Route::Deterministic, ..options };
+    match options.route {
+        Route::Deterministic => false,
+        Route::Model => true,
+        Route::Auto => match apply::apply(request, &alone, None, cancel, &mut |_| {}) {
+            Ok(applied) => applied.confidence < SURE,
+            Err(error) => matches!(error, ApplyError::Merge(_)),
+        },
+    }
+}
+
+fn writing(stats: &Stats) -> String {
+    let rate = stats.tokens as f64 / stats.decode_seconds.max(1e-9);
+    let mut text = format!("writing: {} tokens, {rate:.0} tokens/s", stats.tokens);
+    if stats.drafted > 0 {
+        let accepted = 100.0 * stats.accepted as f64 / stats.drafted as f64;
+        text += &format!(", {accepted:.0} % of the drafted ones accepted");
+    }
+    text
 }
 
 /// Whether the user stopped it.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use redraft_grammars::Language;
+use redraft_model::DecoderKind;
 
 use super::editor::{EditOptions, Editor, was_cancelled};
 use super::{Exit, interrupt, print};
@@ -47,6 +48,9 @@ pub(super) struct Args {
     /// Accept an edit that would be held back for confirmation
     #[arg(long, short)]
     yes: bool,
+    /// How the model decodes: autoregressive, or speculative-edit, which gives the same text sooner
+    #[arg(long, value_name = "DECODER", default_value_t = DecoderKind::default())]
+    decoder: DecoderKind,
     #[command(flatten)]
     options: EditOptions,
 }
@@ -66,7 +70,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let mut editor = Editor::new(&args.options, cancel);
     let shown = Shown::new();
-    let applied = editor.apply(&request, args.options.pipeline(), &mut |state| shown.say(state));
+    let applied = editor.apply(&request, &args.options.pipeline(args.decoder), &mut |state| shown.say(state));
     drop(shown);
     let applied = match applied {
         Ok(applied) => applied,
@@ -119,5 +123,15 @@ fn as_json(path: &str, applied: &Applied) -> serde_json::Value {
         "confidence": applied.confidence,
         "asks": applied.asks,
         "why": applied.why,
+        "stats": applied.stats.map(|stats| serde_json::json!({
+            "prompt_tokens": stats.prompt_tokens,
+            "cached_tokens": stats.cached_tokens,
+            "tokens": stats.tokens,
+            "forwards": stats.forwards,
+            "drafted": stats.drafted,
+            "accepted": stats.accepted,
+            "prefill_seconds": stats.prefill_seconds,
+            "decode_seconds": stats.decode_seconds,
+        })),
     })
 }

@@ -1,5 +1,6 @@
 //! `redraft bench`: what this machine does with a model, measured.
 
+mod apply;
 mod engine;
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -15,12 +16,15 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Apply many suggestions with known outcomes: how many come out right, and how fast
+    Apply(apply::Args),
     /// Measure loading, memory, forwards of 1 to 512 tokens at several context lengths, and plain decoding
     Engine(engine::Args),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
+        Command::Apply(args) => apply::run(args),
         Command::Engine(args) => engine::run(args),
     }
 }
