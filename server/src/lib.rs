@@ -4,5 +4,6 @@ pub mod apply;
 pub mod cli;
 pub mod guard;
 pub mod merge;
+pub mod session;
 pub mod suggestion;
 pub mod text;

@@ -1,0 +1,244 @@
+//! The settings, all under `redraft`, read once into types.
+//!
+//! Whatever a client sends is accepted as far as it can be: a key that does not exist and a value of the wrong kind are
+//! each reported in one sentence, and everything else still counts.
+
+use std::str::FromStr;
+
+use redraft_model::catalogue::DEFAULT_MODEL;
+use serde_json::Value;
+
+use crate::apply::Route;
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `redraft.model.*`
+    pub model: ModelConfig,
+    /// `redraft.apply.*`
+    pub apply: ApplyConfig,
+}
+
+/// Which model, and how it is run. Read when the model is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelConfig {
+    /// `model.name`: a name of the catalogue or the path of a GGUF file.
+    pub name: String,
+    /// `model.threads`: how many threads compute; the machine's own choice when not set.
+    pub threads: Option<usize>,
+    /// `model.context`: the longest context in tokens.
+    pub context: Option<usize>,
+    /// `model.load`: when a model that is on this machine is loaded.
+    pub load: LoadTime,
+    /// `model.fetch`: whether a missing model may be fetched.
+    pub fetch: FetchPolicy,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            name: DEFAULT_MODEL.to_owned(),
+            threads: None,
+            context: None,
+            load: LoadTime::default(),
+            fetch: FetchPolicy::default(),
+        }
+    }
+}
+
+/// How suggestions are applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApplyConfig {
+    /// `apply.route`: who makes the edit.
+    pub route: Route,
+    /// `apply.stream`: whether edits are sent while later text is still being verified.
+    pub stream: Stream,
+    /// `apply.prepare`: when the model reads a file ahead of time.
+    pub prepare: Prepare,
+}
+
+macro_rules! choices {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* } default $default:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::$default
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok(Self::$variant),)*
+                    _ => Err([$($text),*].join(", ")),
+                }
+            }
+        }
+    };
+}
+
+choices! {
+    /// When the model is loaded.
+    LoadTime {
+        /// In the background, as soon as the editor has started the server.
+        Start = "start",
+        /// When a suggestion first needs it.
+        FirstUse = "first-use",
+    } default Start
+}
+
+choices! {
+    /// What happens when the model is not on this machine.
+    FetchPolicy {
+        /// The user is asked once.
+        Ask = "ask",
+        /// It is fetched without asking.
+        Always = "always",
+        /// Suggestions are applied without a model, as far as that goes.
+        Never = "never",
+    } default Ask
+}
+
+choices! {
+    /// How the edit reaches the editor.
+    Stream {
+        /// All at once, as one undo step.
+        Off = "off",
+        /// Hunk by hunk while the rest is still being verified.
+        Hunks = "hunks",
+    } default Off
+}
+
+choices! {
+    /// When the model reads a file ahead of time, so that applying starts with the suggestion alone.
+    Prepare {
+        /// Never.
+        Off = "off",
+        /// When "Apply suggestion" is offered.
+        Offer = "offer",
+        /// Also when a file is opened, and when typing pauses.
+        Idle = "idle",
+    } default Idle
+}
+
+impl Config {
+    /// Reads settings over the present ones. Takes the whole settings object (with a member `redraft`), the `redraft`
+    /// part alone, and dotted keys; gives a sentence for each thing that was not understood.
+    pub fn update(&mut self, settings: &Value) -> Vec<String> {
+        let mut leaves = Vec::new();
+        match settings.get("redraft") {
+            Some(ours) => flatten("", ours, &mut leaves),
+            None => flatten("", settings, &mut leaves),
+        }
+        leaves.into_iter().filter_map(|(key, value)| self.set(&key, value).err()).collect()
+    }
+
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), String> {
+        let key = key.strip_prefix("redraft.").unwrap_or(key);
+        match key {
+            "model.name" => self.model.name = text(key, value)?.to_owned(),
+            "model.threads" => self.model.threads = count(key, value)?,
+            "model.context" => self.model.context = count(key, value)?,
+            "model.load" => self.model.load = choice(key, value)?,
+            "model.fetch" => self.model.fetch = choice(key, value)?,
+            "apply.route" => self.apply.route = choice(key, value)?,
+            "apply.stream" => self.apply.stream = choice(key, value)?,
+            "apply.prepare" => self.apply.prepare = choice(key, value)?,
+            _ => {
+                return Err(format!("there is no setting redraft.{key}; see the README for those there are"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The leaves of nested objects, by their dotted keys.
+fn flatten<'v>(prefix: &str, value: &'v Value, leaves: &mut Vec<(String, &'v Value)>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&key, value, leaves);
+            }
+        }
+        Value::Null if prefix.is_empty() => {}
+        _ => leaves.push((prefix.to_owned(), value)),
+    }
+}
+
+fn text<'v>(key: &str, value: &'v Value) -> Result<&'v str, String> {
+    value.as_str().filter(|text| !text.is_empty()).ok_or_else(|| {
+        format!("redraft.{key} must be a text that is not empty, not {value}; it stays as it was")
+    })
+}
+
+fn count(key: &str, value: &Value) -> Result<Option<usize>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let number = value.as_u64().filter(|number| *number > 0).and_then(|number| usize::try_from(number).ok());
+    number.map(Some).ok_or_else(|| {
+        format!("redraft.{key} must be a whole number above 0, not {value}; it stays as it was")
+    })
+}
+
+fn choice<T: FromStr<Err = String>>(key: &str, value: &Value) -> Result<T, String> {
+    let parsed = value.as_str().ok_or_else(String::new).and_then(str::parse);
+    parsed.map_err(|hint| {
+        let hint = if hint.is_empty() { String::new() } else { format!(" ({hint})") };
+        format!("redraft.{key} cannot be {value}{hint}; it stays as it was")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_form_of_the_same_setting_is_read() {
+        for settings in [
+            json!({"redraft": {"apply": {"stream": "hunks"}}, "other": {"x": 1}}),
+            json!({"apply": {"stream": "hunks"}}),
+            json!({"apply.stream": "hunks"}),
+            json!({"redraft.apply.stream": "hunks"}),
+            json!({"redraft": {"apply.stream": "hunks"}}),
+        ] {
+            let mut config = Config::default();
+            assert_eq!(config.update(&settings), Vec::<String>::new(), "{settings}");
+            assert_eq!(config.apply.stream, Stream::Hunks, "{settings}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_reported_and_the_rest_counts() {
+        let mut config = Config::default();
+        let problems = config.update(&json!({"redraft": {
+            "model": {"name": "", "threads": -1, "context": 4096, "colour": "blue"},
+            "apply": {"route": "sideways", "stream": true, "prepare": "off"},
+        }}));
+        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert!(problems.iter().any(|p| p.contains("no setting redraft.model.colour")));
+        assert!(problems.iter().any(|p| p.contains("redraft.apply.route") && p.contains("sideways")));
+        assert_eq!(config.model.name, DEFAULT_MODEL);
+        assert_eq!(config.model.context, Some(4096));
+        assert_eq!(config.apply.prepare, Prepare::Off);
+        assert_eq!(config.apply.stream, Stream::Off);
+    }
+
+    #[test]
+    fn nothing_sent_changes_nothing() {
+        for settings in [json!(null), json!({}), json!({"redraft": null}), json!({"redraft": {}})] {
+            let mut config = Config::default();
+            assert!(config.update(&settings).is_empty(), "{settings}");
+            assert_eq!(config, Config::default());
+        }
+    }
+}
