@@ -10,6 +10,7 @@ mod doctor;
 mod editor;
 mod exit;
 mod interrupt;
+mod lsp;
 mod model;
 mod progress;
 
@@ -39,6 +40,8 @@ enum Command {
     Bench(bench::Args),
     /// Say what this machine is, which models are on it, and whether Redraft can run here
     Doctor(doctor::Args),
+    /// Serve an editor over the Language Server Protocol (also what `redraft` alone does when an editor starts it)
+    Lsp(lsp::Args),
     /// List, fetch and check the models that Redraft can run
     Model(model::Args),
 }
@@ -56,6 +59,9 @@ fn run(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Model(args)) => model::run(&args),
+        Some(Command::Lsp(args)) => lsp::run(&args),
+        // An editor starts us with a pipe; a person who types the bare command is better served by the help.
+        None if !io::stdin().is_terminal() => lsp::run(&lsp::Args::default()),
         None => {
             print(&Cli::command().render_help().to_string())?;
             Ok(Exit::Usage)

@@ -67,7 +67,7 @@ pub fn open_targets(
 
 /// Whether a line tells a file from another: it has a word in it and is not just `return x`.
 fn tells(line: &str) -> bool {
-    line.chars().filter(|c| c.is_alphanumeric()).count() >= 6
+    line.chars().filter(|c| c.is_alphanumeric()).count() >= 4
 }
 
 /// Paths where a hinted file may lie, below the workspace folders and the folder of the text that names it. Whether

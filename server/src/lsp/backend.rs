@@ -1,0 +1,256 @@
+//! The methods of the protocol. Each changes the session before its first `.await` and hands longer work on.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower_lsp::jsonrpc::{Error, Result};
+use tower_lsp::lsp_types::*;
+use tower_lsp::{LanguageServer, async_trait};
+
+use super::actions::{self, Argument, Source};
+use super::capabilities::{self, APPLY_COMMAND, Client};
+use super::convert::{from_changes, from_folders};
+use super::engine::Engine;
+use super::land::{Landed, Way};
+use super::peer::{ANSWER_LIMIT, Peer};
+use super::shared::Shared;
+use crate::session::Offer;
+
+/// What a client sends with `redraft/suggestion`.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct SuggestionParams {
+    uri: Url,
+    suggestion: String,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    instruction: Option<String>,
+    #[serde(default)]
+    version: Option<i32>,
+}
+
+/// The server of one connection.
+pub(super) struct Backend {
+    shared: Arc<Shared>,
+}
+
+impl Backend {
+    pub(super) fn new(peer: Peer, engine: Arc<dyn Engine>) -> Self {
+        Self { shared: Arc::new(Shared::new(peer, engine)) }
+    }
+
+    pub(super) fn is_shut_down(&self) -> bool {
+        self.shared.is_shut_down()
+    }
+
+    /// The connection has ended: nothing goes on.
+    pub(super) fn end(&self) {
+        self.shared.end();
+    }
+
+    /// `redraft/suggestion`: an extension has a suggestion for a file.
+    pub(super) async fn suggestion_offered(&self, params: SuggestionParams) {
+        let offer = Offer {
+            id: params.id.unwrap_or_default(),
+            suggestion: params.suggestion,
+            instruction: params.instruction,
+            title: params.title,
+            version: params.version,
+        };
+        self.shared.session().offer(params.uri, offer);
+    }
+
+    /// `window/workDoneProgress/cancel`, which tower-lsp does not know.
+    pub(super) async fn progress_cancelled(&self, params: WorkDoneProgressCancelParams) {
+        self.shared.cancel_progress(&params.token);
+    }
+
+    /// Asks the client for its settings, where it answers such questions.
+    fn pull_configuration(&self) {
+        if !self.shared.client().configuration {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let item = ConfigurationItem { scope_uri: None, section: Some("redraft".to_owned()) };
+            let params = ConfigurationParams { items: vec![item] };
+            let answer = shared.peer.request::<request::WorkspaceConfiguration>(params, ANSWER_LIMIT).await;
+            if let Ok(settings) = answer
+                && let Some(settings) = settings.first().filter(|settings| settings.is_object())
+            {
+                shared.configure(settings);
+            }
+            shared.start_loading().await;
+        });
+    }
+
+    /// Runs work in a task of its own, so that it can clean up when this request is dropped; dropping cancels it.
+    async fn in_task<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Arc<Shared>, CancellationToken) -> Pin<Box<dyn Future<Output = T> + Send>>,
+    ) -> Result<T> {
+        let cancel = self.shared.new_cancel();
+        let _cancels = cancel.clone().drop_guard();
+        tokio::spawn(work(Arc::clone(&self.shared), cancel)).await.map_err(|_| Error::internal_error())
+    }
+}
+
+#[async_trait]
+impl LanguageServer for Backend {
+    async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        let encoding = capabilities::negotiate_encoding(&params);
+        // A second `initialize` is refused before it comes here.
+        self.shared.met(Client::new(&params.capabilities));
+        {
+            let mut session = self.shared.session();
+            session.encoding = encoding;
+            let mut folders = params.workspace_folders.unwrap_or_default();
+            if let (true, Some(root)) = (folders.is_empty(), params.root_uri) {
+                folders.push(WorkspaceFolder { uri: root, name: String::new() });
+            }
+            session.folders = from_folders(&folders);
+        }
+        if let Some(settings) = params.initialization_options {
+            self.shared.configure(&settings);
+        } else {
+            self.shared.engine.configure(&self.shared.config().model);
+        }
+        Ok(InitializeResult {
+            capabilities: capabilities::server(encoding),
+            server_info: Some(ServerInfo {
+                name: "redraft".to_owned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+        })
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        if self.shared.client().registers_configuration {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move {
+                let registration = Registration {
+                    id: "redraft/configuration".to_owned(),
+                    method: "workspace/didChangeConfiguration".to_owned(),
+                    register_options: Some(json!({ "section": "redraft" })),
+                };
+                let params = RegistrationParams { registrations: vec![registration] };
+                let answer = shared.peer.request::<request::RegisterCapability>(params, ANSWER_LIMIT).await;
+                if let Err(error) = answer {
+                    tracing::debug!("changes of settings are not announced: {error}");
+                }
+            });
+        }
+        if self.shared.client().configuration {
+            self.pull_configuration();
+        } else {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move { shared.start_loading().await });
+        }
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.shared.shut_down();
+        Ok(())
+    }
+
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        let TextDocumentItem { uri, language_id, version, text } = params.text_document;
+        self.shared.session().open(uri.clone(), &language_id, version, &text);
+        self.shared.changed();
+        self.shared.prepare_when_idle(uri);
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        let VersionedTextDocumentIdentifier { uri, version } = params.text_document;
+        let was = self.shared.session().out_of_step(&uri);
+        let result = self.shared.session().change(&uri, version, &from_changes(params.content_changes));
+        self.shared.changed();
+        match result {
+            Ok(()) => self.shared.prepare_when_idle(uri),
+            // Said once, not with every key.
+            Err(error) if was.is_none() => {
+                self.shared.peer.show(MessageType::ERROR, format!("Redraft: {error}"))
+            }
+            Err(_) => {}
+        }
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.shared.session().close(&params.text_document.uri);
+        self.shared.changed();
+    }
+
+    async fn did_save(&self, _: DidSaveTextDocumentParams) {}
+
+    async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
+        if params.settings.get("redraft").is_some() {
+            self.shared.configure(&params.settings);
+            return;
+        }
+        self.pull_configuration();
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        let (added, removed) = (from_folders(&params.event.added), from_folders(&params.event.removed));
+        let folders = &mut self.shared.session().folders;
+        folders.retain(|folder| !removed.contains(folder));
+        folders.extend(added);
+    }
+
+    async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        let offered = actions::offer(&self.shared, &params).await;
+        Ok((!offered.is_empty()).then_some(offered))
+    }
+
+    async fn code_action_resolve(&self, mut action: CodeAction) -> Result<CodeAction> {
+        let Some(data) = &action.data else { return Ok(action) };
+        let Ok(source) = serde_json::from_value::<Source>(data.clone()) else { return Ok(action) };
+        let done = self
+            .in_task(|shared, cancel| {
+                Box::pin(async move {
+                    let job = actions::job(&shared, source);
+                    shared.run(job, Way::Action, None, cancel).await
+                })
+            })
+            .await??;
+        action.edit = match done.landed {
+            Landed::Edit(edit) => Some(edit),
+            // An action without any edit is an error to some clients.
+            Landed::Discarded | Landed::Unchanged | Landed::Applied => Some(WorkspaceEdit::default()),
+        };
+        Ok(action)
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        if params.command != APPLY_COMMAND {
+            return Err(Error::invalid_params(format!("there is no command {}", params.command)));
+        }
+        let argument = params.arguments.into_iter().next().unwrap_or(Value::Null);
+        let argument: Argument = serde_json::from_value(argument).map_err(|_| {
+            Error::invalid_params(format!(
+                "{APPLY_COMMAND} takes {{uri, suggestion, instruction?, version?}}"
+            ))
+        })?;
+        let token = params.work_done_progress_params.work_done_token;
+        let done = self
+            .in_task(|shared, cancel| {
+                Box::pin(async move {
+                    let job = actions::job_of_argument(&shared, argument);
+                    shared.run(job, Way::Sent, token, cancel).await
+                })
+            })
+            .await??;
+        Ok(Some(json!({
+            "applied": matches!(done.landed, Landed::Applied),
+            "route": done.applied.route.to_string(),
+            "reason": done.applied.reason,
+            "confidence": done.applied.confidence,
+            "asked": done.applied.asks,
+        })))
+    }
+}

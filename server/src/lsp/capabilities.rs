@@ -1,0 +1,122 @@
+//! What the client can do, read once, and what we say that we can do.
+//!
+//! Real clients differ from what one would think: Neovim does not declare versioned document edits, some never answer
+//! `workspace/applyEdit`, some know commands only. Whatever is not declared is not used.
+
+use tower_lsp::lsp_types::{
+    ClientCapabilities, CodeActionKind, CodeActionOptions, CodeActionProviderCapability,
+    ExecuteCommandOptions, InitializeParams, OneOf, PositionEncodingKind, SaveOptions, ServerCapabilities,
+    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
+    WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+};
+
+use crate::text::PositionEncoding;
+
+/// The command that applies a suggestion.
+pub const APPLY_COMMAND: &str = "redraft.applySuggestion";
+
+/// What the client can do, as far as we use it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Client {
+    /// `WorkspaceEdit.documentChanges`, which carry a version.
+    pub(super) document_changes: bool,
+    /// Edits sent by `workspace/applyEdit` may wait for a person's confirmation.
+    pub(super) annotations: bool,
+    /// The same for the edit of a code action.
+    pub(super) action_annotations: bool,
+    /// Answers `workspace/applyEdit`.
+    pub(super) apply_edit: bool,
+    /// Takes code actions, not just commands.
+    pub(super) action_literals: bool,
+    /// Asks for a code action's edit when it is chosen, and keeps our data until then.
+    pub(super) resolves_edits: bool,
+    /// Shows progress that we begin.
+    pub(super) progress: bool,
+    /// Answers `workspace/configuration`.
+    pub(super) configuration: bool,
+    /// Can be told to announce changes of its settings.
+    pub(super) registers_configuration: bool,
+}
+
+impl Client {
+    /// Reads what the client declares.
+    pub(super) fn new(capabilities: &ClientCapabilities) -> Self {
+        let workspace = capabilities.workspace.as_ref();
+        let edit = workspace.and_then(|workspace| workspace.workspace_edit.as_ref());
+        let document = capabilities.text_document.as_ref();
+        let action = document.and_then(|document| document.code_action.as_ref());
+        let document_changes = edit.and_then(|edit| edit.document_changes) == Some(true);
+        let annotations =
+            document_changes && edit.is_some_and(|edit| edit.change_annotation_support.is_some());
+        let resolves = action
+            .and_then(|action| action.resolve_support.as_ref())
+            .is_some_and(|support| support.properties.iter().any(|property| property == "edit"));
+        Self {
+            document_changes,
+            annotations,
+            action_annotations: annotations
+                && action.and_then(|action| action.honors_change_annotations) == Some(true),
+            apply_edit: workspace.and_then(|workspace| workspace.apply_edit) == Some(true),
+            action_literals: action.is_some_and(|action| action.code_action_literal_support.is_some()),
+            resolves_edits: resolves && action.and_then(|action| action.data_support) == Some(true),
+            progress: capabilities.window.as_ref().and_then(|window| window.work_done_progress) == Some(true),
+            configuration: workspace.and_then(|workspace| workspace.configuration) == Some(true),
+            registers_configuration: workspace
+                .and_then(|workspace| workspace.did_change_configuration.as_ref())
+                .and_then(|configuration| configuration.dynamic_registration)
+                == Some(true),
+        }
+    }
+}
+
+/// The encoding to use: the first of the client's that we know, in its order of preference, and UTF-16 without any.
+pub(super) fn negotiate_encoding(params: &InitializeParams) -> PositionEncoding {
+    let offered =
+        params.capabilities.general.as_ref().and_then(|general| general.position_encodings.as_ref());
+    let known = |kind: &PositionEncodingKind| {
+        if *kind == PositionEncodingKind::UTF8 {
+            Some(PositionEncoding::Utf8)
+        } else if *kind == PositionEncodingKind::UTF16 {
+            Some(PositionEncoding::Utf16)
+        } else if *kind == PositionEncodingKind::UTF32 {
+            Some(PositionEncoding::Utf32)
+        } else {
+            None
+        }
+    };
+    offered.into_iter().flatten().find_map(known).unwrap_or_default()
+}
+
+/// What we can do.
+pub(super) fn server(encoding: PositionEncoding) -> ServerCapabilities {
+    ServerCapabilities {
+        position_encoding: Some(match encoding {
+            PositionEncoding::Utf8 => PositionEncodingKind::UTF8,
+            PositionEncoding::Utf16 => PositionEncodingKind::UTF16,
+            PositionEncoding::Utf32 => PositionEncodingKind::UTF32,
+        }),
+        text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
+            open_close: Some(true),
+            change: Some(TextDocumentSyncKind::INCREMENTAL),
+            save: Some(TextDocumentSyncSaveOptions::SaveOptions(SaveOptions { include_text: Some(false) })),
+            ..TextDocumentSyncOptions::default()
+        })),
+        code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
+            code_action_kinds: Some(vec![CodeActionKind::REFACTOR_REWRITE]),
+            resolve_provider: Some(true),
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        })),
+        execute_command_provider: Some(ExecuteCommandOptions {
+            commands: vec![APPLY_COMMAND.to_owned()],
+            work_done_progress_options: WorkDoneProgressOptions { work_done_progress: Some(true) },
+        }),
+        workspace: Some(WorkspaceServerCapabilities {
+            workspace_folders: Some(WorkspaceFoldersServerCapabilities {
+                supported: Some(true),
+                change_notifications: Some(OneOf::Left(true)),
+            }),
+            file_operations: None,
+        }),
+        ..ServerCapabilities::default()
+    }
+}

@@ -1,0 +1,156 @@
+//! A stand-in for the engine, for tests of the protocol: how the server behaves while an apply is slow, stuck or
+//! failing is asked without a model that is slow, stuck or failing. What edits are right is tested with real engines.
+
+use std::sync::{Arc, Mutex};
+
+use redraft_server::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, RouteTaken};
+use redraft_server::lsp::{Availability, Engine, Step};
+use redraft_server::session::ModelConfig;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+/// What the test tells a running apply to do.
+pub enum Order {
+    /// Report a step.
+    Step(Step),
+    /// End with this text.
+    Finish(String),
+    /// End with this text, held back for this reason.
+    Ask(String, &'static str),
+    /// Panic.
+    Crash,
+}
+
+/// An apply that has reached the engine.
+pub struct Running {
+    /// What was asked.
+    pub request: ApplyRequest,
+    /// The server's token for it.
+    pub cancel: CancellationToken,
+    orders: std::sync::mpsc::Sender<Order>,
+}
+
+impl Running {
+    /// Tells it what to do next.
+    pub fn order(&self, order: Order) {
+        // An apply that was cancelled takes no orders any more.
+        let _ = self.orders.send(order);
+    }
+
+    /// Reports verified text.
+    pub fn write(&self, text: &str) {
+        self.order(Order::Step(Step::Writing { text: text.to_owned(), tokens_per_second: 123.0 }));
+    }
+
+    /// Ends it.
+    pub fn finish(&self, output: impl Into<String>) {
+        self.order(Order::Finish(output.into()));
+    }
+}
+
+/// The stand-in. Without a model it is never sure, so that each apply comes to the model; there it does as told.
+pub struct Scripted {
+    turn: Semaphore,
+    running: UnboundedSender<Running>,
+    availability: Mutex<Availability>,
+    prepared: Mutex<Vec<ApplyRequest>>,
+    fetched: (std::sync::mpsc::Sender<()>, Mutex<std::sync::mpsc::Receiver<()>>),
+}
+
+impl Scripted {
+    /// The stand-in, and the applies that reach it.
+    pub fn new() -> (Arc<Self>, UnboundedReceiver<Running>) {
+        let (running, receiver) = unbounded_channel();
+        let (fetched, waits) = std::sync::mpsc::channel();
+        let engine = Self {
+            turn: Semaphore::new(1),
+            running,
+            availability: Mutex::new(Availability::Ready),
+            prepared: Mutex::default(),
+            fetched: (fetched, Mutex::new(waits)),
+        };
+        (Arc::new(engine), receiver)
+    }
+
+    /// Says how it is with the model from now on.
+    pub fn set_availability(&self, availability: Availability) {
+        *self.availability.lock().unwrap() = availability;
+    }
+
+    /// Lets a fetch come to its end.
+    pub fn end_fetch(&self) {
+        self.fetched.0.send(()).expect("the engine is there");
+    }
+
+    /// What it was told to read ahead.
+    pub fn prepared(&self) -> Vec<ApplyRequest> {
+        self.prepared.lock().unwrap().clone()
+    }
+}
+
+fn applied(output: String, why: Option<&str>) -> Applied {
+    Applied {
+        output,
+        route: RouteTaken::Model,
+        reason: "as the test says".to_owned(),
+        confidence: 0.5,
+        asks: why.is_some(),
+        why: why.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+impl Engine for Scripted {
+    fn configure(&self, _: &ModelConfig) {}
+
+    fn availability(&self) -> Availability {
+        self.availability.lock().unwrap().clone()
+    }
+
+    fn load(&self) -> Result<(), String> {
+        self.set_availability(Availability::Ready);
+        Ok(())
+    }
+
+    fn fetch(&self, _: &CancellationToken, on_progress: &mut dyn FnMut(u64, u64)) -> Result<(), String> {
+        on_progress(50 << 20, 100 << 20);
+        self.fetched.1.lock().unwrap().recv().map_err(|error| error.to_string())?;
+        self.set_availability(Availability::OnDisk);
+        Ok(())
+    }
+
+    fn apply(
+        &self,
+        request: &ApplyRequest,
+        _: &ApplyOptions,
+        use_model: bool,
+        cancel: &CancellationToken,
+        on_step: &mut dyn FnMut(Step),
+    ) -> Result<Applied, ApplyError> {
+        if !use_model {
+            return Ok(applied(request.original.clone(), Some("The test has the model decide.")));
+        }
+        let (orders, received) = std::sync::mpsc::channel();
+        let running = Running { request: request.clone(), cancel: cancel.clone(), orders };
+        self.running.send(running).expect("the test listens");
+        loop {
+            // A real engine looks at the token in every chunk.
+            match received.recv_timeout(std::time::Duration::from_millis(5)) {
+                _ if cancel.is_cancelled() => return Err(ApplyError::Cancelled),
+                Ok(Order::Step(step)) => on_step(step),
+                Ok(Order::Finish(output)) => return Ok(applied(output, None)),
+                Ok(Order::Ask(output, why)) => return Ok(applied(output, Some(why))),
+                Ok(Order::Crash) => panic!("the test has the engine panic"),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn prepare(&self, request: &ApplyRequest, _: &CancellationToken) {
+        self.prepared.lock().unwrap().push(request.clone());
+    }
+
+    fn turn(&self) -> &Semaphore {
+        &self.turn
+    }
+}

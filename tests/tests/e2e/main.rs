@@ -1,0 +1,7 @@
+//! End-to-end tests: one binary, a module for each subject.
+
+mod actions;
+mod lifecycle;
+mod meanwhile;
+mod neovim;
+mod stream;
