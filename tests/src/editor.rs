@@ -67,15 +67,9 @@ pub fn binary() -> &'static Path {
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = std::process::Command::new(cargo)
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "redraft-server",
-                "--bin",
-                "redraft",
-                "--message-format=json",
-            ])
+            // The same features as in `cargo test`, so that nothing is built twice.
+            .args(["build", "--quiet", "--workspace", "--test", "e2e", "--bin", "redraft"])
+            .arg("--message-format=json")
             .args((!cfg!(debug_assertions)).then_some("--release"))
             .stderr(Stdio::inherit())
             .output()
@@ -85,6 +79,7 @@ pub fn binary() -> &'static Path {
         let path = text
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message["target"]["name"] == "redraft")
             .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
         path.expect("cargo names the binary")
     })
@@ -291,13 +286,13 @@ impl Editor {
         request["params"]["token"].clone()
     }
 
-    /// Waits for progress under this token whose kind and message fit, passing over reports before it.
+    /// Waits for progress under this token whose kind (any when empty) and message fit, passing over what is before.
     pub async fn progress(&mut self, token: &Value, kind: &str, message: &str) -> Value {
         loop {
             let fits = |m: &Value| m["method"] == "$/progress" && m["params"]["token"] == *token;
             let value = self.rpc.claim(&format!("progress {kind}"), fits).await["params"]["value"].clone();
             let text = value["message"].as_str().unwrap_or_default();
-            if value["kind"] == kind && text.contains(message) {
+            if (kind.is_empty() || value["kind"] == kind) && text.contains(message) {
                 return value;
             }
             assert_ne!(value["kind"], "end", "the progress ended before {kind} {message:?}");

@@ -27,16 +27,19 @@ async fn the_clients_first_encoding_is_taken() {
     }
 }
 
+/// The real server, without a model.
+async fn process() -> Editor {
+    let mut editor = Editor::of_process(command());
+    let options = json!({"redraft": {"model": {"load": "first-use"}}});
+    editor.initialize(capabilities(), options, &[]).await;
+    editor
+}
+
 #[tokio::test]
 async fn exit_codes_are_those_of_the_specification() {
-    let mut orderly = Editor::of_process(command());
-    orderly.start().await;
-    orderly.request("shutdown", Value::Null).await.unwrap();
-    orderly.rpc.notify("exit", Value::Null).await;
-    assert_eq!(orderly.ended().await, End::Process(Some(0)));
+    process().await.close().await;
 
-    let mut abrupt = Editor::of_process(command());
-    abrupt.start().await;
+    let mut abrupt = process().await;
     abrupt.rpc.notify("exit", Value::Null).await;
     assert_eq!(abrupt.ended().await, End::Process(Some(1)));
 
@@ -44,8 +47,7 @@ async fn exit_codes_are_those_of_the_specification() {
     unmet.rpc.notify("exit", Value::Null).await;
     assert_eq!(unmet.ended().await, End::Process(Some(1)));
 
-    let mut closed = Editor::of_process(command());
-    closed.start().await;
+    let mut closed = process().await;
     closed.rpc.close().await;
     assert_eq!(closed.ended().await, End::Process(Some(1)));
 }

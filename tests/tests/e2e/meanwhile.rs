@@ -199,7 +199,7 @@ async fn a_second_apply_waits_in_the_open_and_is_not_lost() {
     let first = start(&mut editor, A).await;
     let apply = running.recv().await.unwrap();
     let second = start(&mut editor, B).await;
-    editor.progress(&json!(B), "report", "Waiting for another apply").await;
+    editor.progress(&json!(B), "", "Waiting for another apply").await;
     apply.finish(edited());
     editor.obey().await;
     editor.rpc.response(first).await.unwrap();
@@ -219,7 +219,7 @@ async fn one_that_waits_can_be_cancelled() {
     let first = start(&mut editor, A).await;
     let apply = running.recv().await.unwrap();
     let second = start(&mut editor, B).await;
-    editor.progress(&json!(B), "report", "Waiting").await;
+    editor.progress(&json!(B), "", "Waiting").await;
     editor.rpc.notify("window/workDoneProgress/cancel", json!({"token": B})).await;
     assert_eq!(editor.rpc.response(second).await.unwrap_err()["code"], -32800);
     editor.progress(&json!(B), "end", "").await;

@@ -7,13 +7,42 @@ use std::process::Stdio;
 use redraft_tests::editor::binary;
 use tokio::process::Command;
 
-const ORIGINAL: &str = "/// A counter.\npub struct Counter {\n    count: u32,\n}\n\nimpl Counter {\n    pub fn new() -> Self {\n        \
-                        Counter { count: 0 }\n    }\n\n    pub fn add(&mut self) {\n        self.count += 1;\n    }\n}\n";
-const SNIPPET: &str = "    pub fn add(&mut self, amount: u32) {\n        self.count += amount;\n    }\n";
+const ORIGINAL: &str = r#"/// A counter.
+pub struct Counter {
+    count: u32,
+}
+
+impl Counter {
+    pub fn new() -> Self {
+        Counter { count: 0 }
+    }
+
+    pub fn add(&mut self) {
+        self.count += 1;
+        println!("now {}", self.count);
+    }
+
+    pub fn get(&self) -> u32 {
+        self.count
+    }
+}
+"#;
+
+const OLD_ITEM: &str = r#"    pub fn add(&mut self) {
+        self.count += 1;
+        println!("now {}", self.count);
+    }
+"#;
+
+const SNIPPET: &str = r#"    pub fn add(&mut self, amount: u32) {
+        self.count += amount;
+        println!("now {}", self.count);
+    }
+"#;
 
 fn expected() -> String {
-    let old = "    pub fn add(&mut self) {\n        self.count += 1;\n    }\n";
-    ORIGINAL.replace(old, SNIPPET)
+    assert!(ORIGINAL.contains(OLD_ITEM));
+    ORIGINAL.replace(OLD_ITEM, SNIPPET)
 }
 
 fn neovim() -> Option<PathBuf> {
