@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args as ClapArgs;
 
 use super::exit::{Exit, UsageError};
-use crate::lsp::{LocalEngine, run_listen, run_stdio};
+use crate::lsp::{Engine, LocalEngine, run_listen, run_stdio};
 
 /// The arguments of `redraft lsp`.
 #[derive(ClapArgs, Default)]
@@ -20,14 +20,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let engine = Arc::new(LocalEngine::default());
+    let engine: Arc<dyn Engine> = Arc::new(LocalEngine::default());
     let code = match args.listen {
         // Whoever reaches the port can read and change the user's files through the editor.
         Some(address) if !address.ip().is_loopback() => {
             let error = format!("--listen {address} would be open to other machines; use 127.0.0.1:PORT");
             return Err(UsageError(error).into());
         }
-        Some(address) => run_listen(address, engine)?,
+        Some(address) => run_listen(address, &engine)?,
         None => run_stdio(engine)?,
     };
     Ok(if code == 0 { Exit::Done } else { Exit::Failed })

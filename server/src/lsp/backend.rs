@@ -174,7 +174,7 @@ impl LanguageServer for Backend {
             Ok(()) => self.shared.prepare_when_idle(uri),
             // Said once, not with every key.
             Err(error) if was.is_none() => {
-                self.shared.peer.show(MessageType::ERROR, format!("Redraft: {error}"))
+                self.shared.peer.show(MessageType::ERROR, format!("Redraft: {error}"));
             }
             Err(_) => {}
         }

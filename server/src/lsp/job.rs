@@ -157,10 +157,7 @@ pub(super) async fn compute(
             unsure => sure = Some(unsure),
         }
     }
-    let unavailable = match model_ready(shared, progress, cancel).await? {
-        Ok(()) => None,
-        Err(reason) => Some(reason),
-    };
+    let unavailable = model_ready(shared, progress, cancel).await?.err();
     match (unavailable, sure) {
         (None, _) => {
             let _turn = take_turn(shared, progress, cancel).await?;

@@ -59,7 +59,7 @@ impl Peer {
     /// Sends a notification. When the connection has ended, nobody is there to miss it.
     pub(super) fn notify<N: Notification>(&self, params: &N::Params) {
         if let Ok(params) = serde_json::to_value(params) {
-            let _ = self.inner.outgoing.send(message(None, N::METHOD, params));
+            let _ = self.inner.outgoing.send(message(None, N::METHOD, &params));
         }
     }
 
@@ -76,12 +76,12 @@ impl Peer {
         self.waiting().insert(id, sender);
         // However this ends, also by being dropped, nothing waits for the answer afterwards.
         let forget = Forget { peer: self, id };
-        let _ = self.inner.outgoing.send(message(Some(id), R::METHOD, params));
+        let _ = self.inner.outgoing.send(message(Some(id), R::METHOD, &params));
         let answer = match tokio::time::timeout(limit, receiver).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => return Err(PeerError::NoAnswer),
             Err(_) => {
-                let _ = self.inner.outgoing.send(message(None, "$/cancelRequest", json!({ "id": id })));
+                let _ = self.inner.outgoing.send(message(None, "$/cancelRequest", &json!({ "id": id })));
                 return Err(PeerError::NoAnswer);
             }
         };

@@ -20,13 +20,13 @@ pub fn run_stdio(engine: Arc<dyn Engine>) -> io::Result<u8> {
 
 /// Serves clients that connect to a port of this machine, each with a session of its own and all with one model.
 /// The address is printed to standard error, which tells the port when 0 was asked for.
-pub fn run_listen(address: SocketAddr, engine: Arc<dyn Engine>) -> io::Result<u8> {
+pub fn run_listen(address: SocketAddr, engine: &Arc<dyn Engine>) -> io::Result<u8> {
     runtime()?.block_on(async {
         let listener = TcpListener::bind(address).await?;
         writeln!(io::stderr(), "redraft listens on {}", listener.local_addr()?)?;
         loop {
             let (stream, _) = listener.accept().await?;
-            let engine = Arc::clone(&engine);
+            let engine = Arc::clone(engine);
             tokio::spawn(async move {
                 let (input, output) = stream.into_split();
                 let ended = serve(input, output, engine).await;

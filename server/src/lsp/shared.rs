@@ -265,7 +265,7 @@ impl Shared {
         let result = self.run_quietly(job, way, token, &cancel).await;
         match &result {
             Err(JobError::Refused(reason)) => {
-                self.peer.show(MessageType::ERROR, format!("Redraft: {reason}"))
+                self.peer.show(MessageType::ERROR, format!("Redraft: {reason}"));
             }
             Ok(Done { landed: Landed::Unchanged, .. }) => {
                 self.peer.show(MessageType::INFO, "Redraft: the file already says what the suggestion says");

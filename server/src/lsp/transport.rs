@@ -224,7 +224,7 @@ async fn write(mut output: impl AsyncWrite + Unpin, mut messages: UnboundedRecei
 }
 
 /// A message from us, as text.
-pub(super) fn message(id: Option<i64>, method: &str, params: Value) -> String {
+pub(super) fn message(id: Option<i64>, method: &str, params: &Value) -> String {
     match id {
         Some(id) => json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string(),
         None => json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string(),

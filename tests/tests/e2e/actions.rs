@@ -243,7 +243,7 @@ async fn an_offered_suggestion_appears_until_it_has_landed_or_is_withdrawn() {
     editor.close().await;
 }
 
-fn command(arguments: Value) -> Value {
+fn command(arguments: &Value) -> Value {
     json!({"command": "redraft.applySuggestion", "arguments": [arguments]})
 }
 
@@ -254,7 +254,7 @@ async fn an_unsure_edit_waits_for_confirmation() {
     editor.ignore_progress();
     editor.open(A, "rust", OLD).await;
     let id =
-        editor.rpc.start("workspace/executeCommand", command(json!({"uri": A, "suggestion": SNIPPET}))).await;
+        editor.rpc.start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET}))).await;
     next(&mut running).await.order(Order::Ask(NEW.to_owned(), "A line was lost."));
     let edit = editor.obey().await;
     let annotation = &edit["changeAnnotations"]["redraft"];
@@ -274,7 +274,7 @@ async fn without_annotations_an_unsure_edit_is_asked_about() {
         editor.initialize(capabilities, Value::Null, &[]).await;
         editor.ignore_progress();
         editor.open(A, "rust", OLD).await;
-        let params = command(json!({"uri": A, "suggestion": SNIPPET}));
+        let params = command(&json!({"uri": A, "suggestion": SNIPPET}));
         let id = editor.rpc.start("workspace/executeCommand", params).await;
         next(&mut running).await.order(Order::Ask(NEW.to_owned(), "A line was lost."));
         let question = editor.choose(choice).await;
@@ -295,7 +295,7 @@ async fn a_suggestion_that_changes_nothing_says_so() {
     editor.ignore_progress();
     editor.open(A, "rust", OLD).await;
     let id =
-        editor.rpc.start("workspace/executeCommand", command(json!({"uri": A, "suggestion": SNIPPET}))).await;
+        editor.rpc.start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET}))).await;
     next(&mut running).await.finish(OLD);
     assert_eq!(editor.rpc.response(id).await.unwrap()["applied"], false);
     assert!(editor.shown().await.contains("already says"));
@@ -307,7 +307,7 @@ async fn arguments_that_make_no_sense_are_refused() {
     let (mut editor, _running) = editor();
     editor.start().await;
     for arguments in [json!(null), json!({"uri": A}), json!({"uri": 3, "suggestion": "x"}), json!("text")] {
-        let error = editor.request("workspace/executeCommand", command(arguments)).await.unwrap_err();
+        let error = editor.request("workspace/executeCommand", command(&arguments)).await.unwrap_err();
         assert_eq!(error["code"], -32602);
         assert!(error["message"].as_str().unwrap().contains("{uri, suggestion"), "{error}");
     }
@@ -328,7 +328,7 @@ async fn a_missing_model_is_fetched_only_after_asking() {
     editor.open(A, "rust", OLD).await;
 
     // Declined: what the merge made is asked about, and the fetch is not asked about again.
-    let mut params = command(json!({"uri": A, "suggestion": SNIPPET}));
+    let mut params = command(&json!({"uri": A, "suggestion": SNIPPET}));
     params["workDoneToken"] = json!("t");
     for declined in [true, false] {
         let id = editor.rpc.start("workspace/executeCommand", params.clone()).await;
