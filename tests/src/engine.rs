@@ -97,6 +97,7 @@ fn applied(output: String, why: Option<&str>) -> Applied {
         confidence: 0.5,
         asks: why.is_some(),
         why: why.into_iter().map(str::to_owned).collect(),
+        stats: None,
     }
 }
 
@@ -112,7 +113,11 @@ impl Engine for Scripted {
         Ok(())
     }
 
-    fn fetch(&self, _: &CancellationToken, on_progress: &mut dyn FnMut(u64, u64)) -> Result<(), String> {
+    fn fetch(
+        &self,
+        _: &CancellationToken,
+        on_progress: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<(), String> {
         on_progress(50 << 20, 100 << 20);
         self.fetched.1.lock().unwrap().recv().map_err(|error| error.to_string())?;
         self.set_availability(Availability::OnDisk);

@@ -13,6 +13,7 @@ use super::capabilities::APPLY_COMMAND;
 use super::convert::from_range;
 use super::job::{Job, JobError, Subject};
 use super::shared::Shared;
+use crate::apply::Route;
 use crate::session::markdown::{self, Fence};
 use crate::session::{DocumentSnapshot, Stream, candidates_on_disk, inside, open_targets};
 
@@ -100,7 +101,9 @@ fn action(shared: &Shared, offered: Offered) -> CodeActionOrCommand {
     if !client.action_literals {
         return CodeActionOrCommand::Command(command());
     }
-    let resolved = client.resolves_edits && shared.config().apply.stream == Stream::Off;
+    let config = shared.config().apply;
+    let streams = config.stream == Stream::Hunks && config.route == Route::Model;
+    let resolved = client.resolves_edits && !streams;
     CodeActionOrCommand::CodeAction(CodeAction {
         title: title.clone(),
         kind: Some(CodeActionKind::REFACTOR_REWRITE),

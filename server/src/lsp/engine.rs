@@ -58,7 +58,11 @@ pub trait Engine: Send + Sync + 'static {
     fn load(&self) -> Result<(), String>;
 
     /// Fetches the model's file; `on_progress` gets the bytes here and in all.
-    fn fetch(&self, cancel: &CancellationToken, on_progress: &mut dyn FnMut(u64, u64)) -> Result<(), String>;
+    fn fetch(
+        &self,
+        cancel: &CancellationToken,
+        on_progress: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<(), String>;
 
     /// Makes the edited file, with the model only where `use_model` is set.
     fn apply(

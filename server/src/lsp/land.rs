@@ -187,6 +187,7 @@ pub(super) struct Stream {
     landed: Edits,
     subject: Subject,
     started: bool,
+    crlf: bool,
 }
 
 impl Stream {
@@ -197,6 +198,7 @@ impl Stream {
             landed: Edits::none(original.len()),
             subject: job.subject.clone(),
             job: job.clone(),
+            crlf: original.contains("\r\n"),
             original,
             started: false,
         }
@@ -212,6 +214,10 @@ impl Stream {
             // The client is slower than the model: what has gathered meanwhile goes in one edit.
             while let Ok(more) = texts.try_recv() {
                 text.push_str(&more);
+            }
+            // The model writes plain line ends; the file's own are what is compared.
+            if self.crlf {
+                text = text.replace('\n', "\r\n");
             }
             let hunks = self.diff.push_new(&text);
             if hunks.is_empty() {

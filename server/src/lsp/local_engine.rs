@@ -1,57 +1,166 @@
 //! The engine of this process: the merge, and the model once it is here.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use redraft_model::catalogue::{self, CatalogueError, Wanted};
+use redraft_model::fetch::{self, Progress as FetchProgress, Snapshot};
+use redraft_model::prompt::RewritePrompt;
+use redraft_model::{EngineOptions, ModelHandle};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Availability, Engine, Step};
-use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest};
+use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, Progress};
 use crate::session::ModelConfig;
 
 /// Runs suggestions in this process.
-#[derive(Debug)]
 pub struct LocalEngine {
     turn: Semaphore,
+    /// Held while a model is being loaded, so that it is loaded once.
+    loading: Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    wanted: ModelConfig,
+    model: Option<ModelHandle>,
 }
 
 impl Default for LocalEngine {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1) }
+        Self { turn: Semaphore::new(1), loading: Mutex::default(), state: Mutex::default() }
     }
 }
 
+impl LocalEngine {
+    /// A panic while the lock was held leaves nothing half done here.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn model(&self) -> Option<ModelHandle> {
+        self.state().model.clone()
+    }
+
+    fn wanted(&self) -> ModelConfig {
+        self.state().wanted.clone()
+    }
+}
+
+/// What of the settings a loaded model depends on.
+fn loaded_by(config: &ModelConfig) -> (&str, Option<usize>, Option<usize>) {
+    (&config.name, config.threads, config.context)
+}
+
 impl Engine for LocalEngine {
-    fn configure(&self, _config: &ModelConfig) {}
+    fn configure(&self, config: &ModelConfig) {
+        let mut state = self.state();
+        if loaded_by(&state.wanted) != loaded_by(config) {
+            state.model = None;
+        }
+        state.wanted = config.clone();
+    }
 
     fn availability(&self) -> Availability {
-        Availability::Unusable("this build has no engine yet".to_owned())
+        if self.model().is_some() {
+            return Availability::Ready;
+        }
+        let name = self.wanted().name;
+        match catalogue::locate(&name) {
+            Ok(_) => Availability::OnDisk,
+            Err(CatalogueError::NotFetched { .. }) => match catalogue::resolve(&name) {
+                Ok(Wanted::Row(row)) => Availability::Missing { name, bytes: row.identity.size() },
+                Ok(Wanted::File(_)) => Availability::OnDisk,
+                Err(error) => Availability::Unusable(error.to_string()),
+            },
+            Err(error) => Availability::Unusable(error.to_string()),
+        }
     }
 
     fn load(&self) -> Result<(), String> {
-        Ok(())
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.model().is_some() {
+            return Ok(());
+        }
+        let wanted = self.wanted();
+        let located = catalogue::locate(&wanted.name).map_err(|error| error.to_string())?;
+        let options = EngineOptions { threads: wanted.threads, context: wanted.context };
+        let model = ModelHandle::load(&located.path, &options)
+            .map_err(|error| format!("the model {} cannot be loaded: {error}", wanted.name))?;
+        let mut state = self.state();
+        if loaded_by(&state.wanted) == loaded_by(&wanted) {
+            state.model = Some(model);
+            return Ok(());
+        }
+        Err("the settings of the model changed while it was being loaded; try again".to_owned())
     }
 
     fn fetch(
         &self,
-        _cancel: &CancellationToken,
-        _on_progress: &mut dyn FnMut(u64, u64),
+        cancel: &CancellationToken,
+        on_progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<(), String> {
-        Ok(())
+        let mut watcher = Watcher { cancel, on_progress };
+        fetch::ensure(&self.wanted().name, &mut watcher).map(drop).map_err(|error| error.to_string())
     }
 
     fn apply(
         &self,
         request: &ApplyRequest,
         options: &ApplyOptions,
-        _use_model: bool,
+        use_model: bool,
         cancel: &CancellationToken,
-        _on_step: &mut dyn FnMut(Step),
+        on_step: &mut dyn FnMut(Step),
     ) -> Result<Applied, ApplyError> {
-        apply::apply(request, options, cancel)
+        let model = if use_model { self.model() } else { None };
+        apply::apply(request, options, model.as_ref(), cancel, &mut |progress| {
+            on_step(match progress {
+                Progress::Prefill { done, total } => Step::Reading { done, total },
+                Progress::Text { text, stats } => Step::Writing {
+                    text: text.to_owned(),
+                    tokens_per_second: stats.tokens as f64 / stats.decode_seconds.max(1e-9),
+                },
+            });
+        })
     }
 
-    fn prepare(&self, _request: &ApplyRequest, _cancel: &CancellationToken) {}
+    fn prepare(&self, request: &ApplyRequest, cancel: &CancellationToken) {
+        let Some(model) = self.model() else { return };
+        let prompt = RewritePrompt {
+            path: request.path.as_deref(),
+            language: request.language.as_deref(),
+            original: &request.original,
+            ..RewritePrompt::default()
+        };
+        let prefix = prompt.prefix(model.info().family, model.tokenizer());
+        // The edited file has to fit as well; what cannot be rewritten need not be read.
+        if prefix.len() * 2 < model.info().context_length {
+            model.prepare(prefix, cancel.clone());
+        }
+    }
 
     fn turn(&self) -> &Semaphore {
         &self.turn
+    }
+}
+
+/// Hands the progress of a fetch on.
+struct Watcher<'a> {
+    cancel: &'a CancellationToken,
+    on_progress: &'a mut (dyn FnMut(u64, u64) + Send),
+}
+
+impl FetchProgress for Watcher<'_> {
+    fn note(&mut self, text: &str) {
+        tracing::info!("{text}");
+    }
+
+    fn update(&mut self, at: &Snapshot) {
+        (self.on_progress)(at.done, at.total);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
     }
 }

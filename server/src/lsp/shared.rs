@@ -18,7 +18,7 @@ use super::job::{Job, JobError, Subject, compute};
 use super::land::{Landed, Stream as LandingStream, Way, land};
 use super::peer::Peer;
 use super::progress::Progress;
-use crate::apply::{Applied, ApplyOptions};
+use crate::apply::{Applied, ApplyOptions, Route};
 use crate::session::{Config, DocumentSnapshot, LoadTime, Prepare, Session, Stream};
 use crate::text::PositionEncoding;
 
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     pub(super) fn apply_options(&self) -> ApplyOptions {
-        ApplyOptions { route: self.session().config.apply.route }
+        ApplyOptions { route: self.session().config.apply.route, ..ApplyOptions::default() }
     }
 
     /// The document as it is now, if it is open; an error when its text is not to be trusted.
@@ -290,7 +290,9 @@ impl Shared {
         let job = job.await?;
         let title = format!("Applying the suggestion to {}", job.subject.name);
         let progress = Progress::begin(self, token, title, cancel);
-        let streams = way == Way::Sent && self.config().apply.stream == Stream::Hunks;
+        // On the other routes the model's text is an opinion, not what lands.
+        let config = self.config().apply;
+        let streams = way == Way::Sent && config.stream == Stream::Hunks && config.route == Route::Model;
         let result = if streams {
             self.run_streamed(&job, &progress, cancel).await
         } else {

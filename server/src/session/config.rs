@@ -111,7 +111,7 @@ choices! {
     Stream {
         /// All at once, as one undo step.
         Off = "off",
-        /// Hunk by hunk while the rest is still being verified.
+        /// Hunk by hunk while the rest is still being verified, where the model writes the file (`apply.route` "model").
         Hunks = "hunks",
     } default Off
 }

@@ -253,8 +253,10 @@ async fn an_unsure_edit_waits_for_confirmation() {
     editor.start().await;
     editor.ignore_progress();
     editor.open(A, "rust", OLD).await;
-    let id =
-        editor.rpc.start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET}))).await;
+    let id = editor
+        .rpc
+        .start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET})))
+        .await;
     next(&mut running).await.order(Order::Ask(NEW.to_owned(), "A line was lost."));
     let edit = editor.obey().await;
     let annotation = &edit["changeAnnotations"]["redraft"];
@@ -294,8 +296,10 @@ async fn a_suggestion_that_changes_nothing_says_so() {
     editor.start().await;
     editor.ignore_progress();
     editor.open(A, "rust", OLD).await;
-    let id =
-        editor.rpc.start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET}))).await;
+    let id = editor
+        .rpc
+        .start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET})))
+        .await;
     next(&mut running).await.finish(OLD);
     assert_eq!(editor.rpc.response(id).await.unwrap()["applied"], false);
     assert!(editor.shown().await.contains("already says"));

@@ -18,7 +18,7 @@ fn new() -> String {
 async fn editor() -> (Editor, UnboundedReceiver<Running>) {
     let (engine, running) = Scripted::new();
     let mut editor = Editor::in_memory(engine);
-    let options = json!({"redraft": {"apply": {"stream": "hunks"}}});
+    let options = json!({"redraft": {"apply": {"stream": "hunks", "route": "model"}}});
     editor.initialize(capabilities(), options, &[]).await;
     editor.ignore_progress();
     (editor, running)
