@@ -1,9 +1,15 @@
 //! `redraft apply` as a user runs it: the real binary, its output, exit codes, and above all the file afterwards.
 
+#[allow(dead_code, reason = "shared with the tests of the model crate, which use the other half")]
+#[path = "../../model/tests/fetch/loopback.rs"]
+mod loopback;
+
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+
+use redraft_model::catalogue::{DEFAULT_MODEL, Identity, find};
 
 const ORIGINAL: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    1\n}\n";
 const SUGGESTION: &str = "Here you go:\n\n```rust\n<<<<<<< SEARCH\nfn two() -> u32 {\n    1\n=======\nfn two() -> u32 {\n    2\n>>>>>>> REPLACE\n```\n";
@@ -257,4 +263,105 @@ fn says_what_is_wrong_with_the_command_line() {
     let (code, out, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("Exit codes:") && out.contains("  3    "), "{out}");
+}
+
+/// The real model, where tests that need it are switched on: its cache is the user's.
+fn with_model(command: &mut Command) -> Option<&mut Command> {
+    if std::env::var("REDRAFT_SLOW_TESTS").as_deref() != Ok("1") {
+        eprintln!("skipped: set REDRAFT_SLOW_TESTS=1 to run the tests that need the model");
+        return None;
+    }
+    match std::env::var_os("REDRAFT_CACHE") {
+        Some(cache) => command.env("REDRAFT_CACHE", cache),
+        None => command.env_remove("REDRAFT_CACHE"),
+    };
+    Some(command.env_remove("REDRAFT_OFFLINE"))
+}
+
+#[test]
+fn the_model_rewrites_the_file() {
+    let place = place(ORIGINAL, SUGGESTION);
+    for decoder in ["speculative-edit", "autoregressive"] {
+        fs::write(&place.file, ORIGINAL).unwrap();
+        let args = ["lib.rs", "-s", "s.md", "--route", "model", "--decoder", decoder, "--write", "--yes"];
+        let mut command = place.command(&args);
+        let Some(command) = with_model(&mut command) else { return };
+        let (code, _, err) = text(&command.output().unwrap());
+        assert_eq!(code, Some(0), "{err}");
+        assert!(err.contains("wrote lib.rs: +1 -1 lines (model"), "{err}");
+        assert_eq!(place.content(), EDITED);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_the_model_and_leaves_the_file() {
+    let place = place(ORIGINAL.repeat(60), SUGGESTION);
+    let mut command = place.command(&[
+        "lib.rs",
+        "-s",
+        "s.md",
+        "--route",
+        "model",
+        "--decoder",
+        "autoregressive",
+        "--write",
+    ]);
+    let Some(command) = with_model(&mut command) else { return };
+    let mut child = command.env("REDRAFT_LOG", "redraft_server=info").stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let loaded = lines.by_ref().map(Result::unwrap).any(|line| line.contains("loaded"));
+    assert!(loaded, "the model was never loaded");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("stopped; lib.rs is unchanged")), "{rest:?}");
+    assert_eq!(place.content(), ORIGINAL.repeat(60));
+    place.is_clean();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_the_fetch_and_leaves_the_file() {
+    let place = place(ORIGINAL, SUGGESTION);
+    let (began, begun) = std::sync::mpsc::channel();
+    let Identity::Known { size, .. } = find(DEFAULT_MODEL).unwrap().identity else { unreachable!() };
+    let server = loopback::Server::start(move |request, answer| {
+        if request.is_probe() {
+            answer.head(206, &format!("Content-Range: bytes 0-0/{size}\r\nContent-Length: 1\r\n"), b"G");
+        } else {
+            let _ = began.send(());
+            answer.stall();
+        }
+    });
+    let mut command = place.command(&["lib.rs", "-s", "s.md", "--route", "model", "--write", "--yes"]);
+    command
+        .env_remove("REDRAFT_OFFLINE")
+        .env("HF_ENDPOINT", &server.url)
+        .env("REDRAFT_PYTHON", "no-such-python");
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    begun.recv().unwrap();
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let (code, _, err) = text(&child.wait_with_output().unwrap());
+    assert_eq!(code, Some(130), "{err}");
+    assert!(err.contains("stopped; lib.rs is unchanged"), "{err}");
+    assert_eq!(place.content(), ORIGINAL);
+}
+
+/// A sure edit needs no model; an unsure one that cannot have it is held back, and says that it could not be asked.
+#[test]
+fn without_a_model_it_does_what_it_can() {
+    let place = place(ORIGINAL, SUGGESTION);
+    let (code, _, err) = text(&place.command(&["lib.rs", "-s", "s.md", "--write"]).output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!err.contains("model"), "{err}");
+    assert_eq!(place.content(), EDITED);
+
+    fs::write(&place.file, ORIGINAL).unwrap();
+    let (code, _, err) =
+        text(&place.command(&["lib.rs", "-s", "s.md", "--route", "model"]).output().unwrap());
+    assert_eq!(code, Some(1));
+    assert!(err.contains("REDRAFT_OFFLINE"), "{err}");
 }

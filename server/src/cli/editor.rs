@@ -87,7 +87,9 @@ impl Editor {
         if self.handle.is_none() {
             let path = fetch::ensure(&self.model, &mut ShownFetch::new(self.cancel.clone()))?;
             on_state(format!("loading {}", self.model));
-            self.handle = Some(ModelHandle::load(&path, &EngineOptions::default())?);
+            let handle = ModelHandle::load(&path, &EngineOptions::default())?;
+            tracing::info!("loaded {} from {}", handle.info().name, path.display());
+            self.handle = Some(handle);
         }
         Ok(())
     }

@@ -1,0 +1,104 @@
+//! `redraft bench apply` as a user runs it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn tasks() -> String {
+    let task = |id: &str, suggestion: &str, expected: &str| {
+        serde_json::json!({
+            "id": id,
+            "language": "rust",
+            "style": "search",
+            "path": "src/lib.rs",
+            "instruction": "",
+            "original": "fn one() -> u32 {\n    1\n}\n",
+            "suggestion": suggestion,
+            "expected": expected,
+        })
+        .to_string()
+    };
+    let suggestion = "<<<<<<< SEARCH\n    1\n=======\n    2\n>>>>>>> REPLACE\n";
+    let misplaced = "<<<<<<< SEARCH\n    nowhere();\n=======\n    2\n>>>>>>> REPLACE\n";
+    let expected = "fn one() -> u32 {\n    2\n}\n";
+    [task("right", suggestion, expected), task("failed", misplaced, expected)].join("\n")
+}
+
+fn bench(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redraft"));
+    command.args(["bench", "apply", "tasks.jsonl"]).args(args).current_dir(folder).stdin(Stdio::null());
+    command.env_remove("REDRAFT_LOG");
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn counts_writes_rows_and_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tasks.jsonl"), tasks()).unwrap();
+    let args = ["--route", "deterministic", "--out", "rows.jsonl"];
+    let (code, out, err) = run(&mut bench(folder.path(), &[&args[..], &["--limit", "1"]].concat()));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.lines().any(|line| line.starts_with("all ") && line.contains("100.0")), "{out}");
+    assert_eq!(fs::read_to_string(folder.path().join("rows.jsonl")).unwrap().lines().count(), 1);
+
+    let (code, out, err) = run(&mut bench(folder.path(), &args));
+    assert_eq!(code, Some(0), "{err}");
+    let all = out.lines().find(|line| line.starts_with("all ")).unwrap();
+    assert_eq!(all.split_whitespace().collect::<Vec<_>>()[..4], ["all", "2", "1", "50.0"]);
+    let rows = fs::read_to_string(folder.path().join("rows.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 2, "the first task was not run again");
+    assert_eq!(rows[0]["output"], "fn one() -> u32 {\n    2\n}\n");
+    assert_eq!((&rows[0]["asks"], &rows[0]["route"]), (&false.into(), &"exact".into()));
+    assert!(rows[1]["output"].is_null() && rows[1]["error"].is_string(), "{}", rows[1]);
+}
+
+#[test]
+fn refuses_what_are_no_tasks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, err) = run(&mut bench(folder.path(), &[]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("tasks.jsonl"), "{err}");
+    fs::write(folder.path().join("tasks.jsonl"), "{\"id\": 1}\n").unwrap();
+    let (code, _, err) = run(&mut bench(folder.path(), &[]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("line 1 of tasks.jsonl"), "{err}");
+    let (code, _, err) = run(&mut bench(folder.path(), &["--decoder", "magic"]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("autoregressive and speculative-edit"), "{err}");
+}
+
+#[test]
+fn both_decoders_give_the_same_text() {
+    if std::env::var("REDRAFT_SLOW_TESTS").as_deref() != Ok("1") {
+        eprintln!("skipped: set REDRAFT_SLOW_TESTS=1 to run the tests that need the model");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tasks.jsonl"), tasks()).unwrap();
+    let args = [
+        "--route",
+        "model",
+        "--limit",
+        "1",
+        "--decoder",
+        "autoregressive,speculative-edit",
+        "--out",
+        "rows.jsonl",
+    ];
+    let (code, out, err) = run(&mut bench(folder.path(), &args));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("the decoders' outputs are identical on all 1 tasks"), "{out}");
+    let rows = fs::read_to_string(folder.path().join("rows.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows[0]["cached_tokens"], 0);
+    assert_eq!(rows[1]["cached_tokens"], 0, "the second decoder starts as cold as the first");
+    assert_eq!(rows[0]["tokens"], rows[1]["tokens"]);
+    assert!(rows[1]["forwards"].as_u64() < rows[0]["forwards"].as_u64(), "{rows:?}");
+}
