@@ -85,6 +85,11 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// Whether the tests that need real weights run.
+pub fn slow() -> bool {
+    std::env::var("REDRAFT_SLOW_TESTS").is_ok_and(|value| value == "1")
+}
+
 /// A command that starts the real server.
 pub fn command() -> Command {
     let mut command = Command::new(binary());

@@ -7,4 +7,5 @@
 pub mod editor;
 pub mod engine;
 pub mod rpc;
+pub mod sample;
 pub mod text;

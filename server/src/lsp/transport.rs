@@ -89,10 +89,10 @@ pub async fn serve(
             Incoming::Invalid(id, error) => send(&outgoing, &Response::from_error(id, error)),
         }
     };
+    // An empty message tells the writer that nothing follows: nobody waits for the answers of what is cancelled now.
+    let _ = outgoing.send(String::new());
     service.inner().end();
     waiting.shutdown().await;
-    // An empty message tells the writer that nothing follows; the channel itself may have other holders still.
-    let _ = outgoing.send(String::new());
     let _ = tokio::time::timeout(FLUSH_LIMIT, writer).await;
     ended
 }

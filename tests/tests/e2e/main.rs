@@ -4,4 +4,5 @@ mod actions;
 mod lifecycle;
 mod meanwhile;
 mod neovim;
+mod real_model;
 mod stream;

