@@ -202,6 +202,7 @@ impl Tokenizer {
 
 /// The tokens as they are written in the file, and the bytes that they stand for.
 struct Vocabulary<'t> {
+    tokens: &'t [&'t str],
     /// Ordinary tokens, by how they are written.
     by_text: FxHashMap<&'t str, u32>,
     bytes: Vec<u8>,
@@ -209,7 +210,7 @@ struct Vocabulary<'t> {
 }
 
 impl<'t> Vocabulary<'t> {
-    fn new(tokens: &[&'t str], types: &[i64]) -> Self {
+    fn new(tokens: &'t [&'t str], types: &[i64]) -> Self {
         let mut by_text = FxHashMap::with_capacity_and_hasher(tokens.len(), rustc_hash::FxBuildHasher);
         let mut bytes = Vec::with_capacity(tokens.len() * 8);
         let mut ends = Vec::with_capacity(tokens.len());
@@ -227,21 +228,25 @@ impl<'t> Vocabulary<'t> {
             }
             ends.push(bytes.len() as u32);
         }
-        Self { by_text, bytes, ends }
+        Self { tokens, by_text, bytes, ends }
     }
 
     fn merges(&self, rules: &[&str]) -> Result<Merges, TokenizerError> {
         let mut joined = String::new();
         let mut ids = Vec::with_capacity(rules.len());
+        // Tokens usually stand in the order of the rules that make them: one look at the next one saves a search.
+        let mut next = 0;
         for (index, rule) in rules.iter().enumerate() {
-            let ids_of = |left: &str, right: &str, both: &str| {
-                Some((*self.by_text.get(left)?, *self.by_text.get(right)?, *self.by_text.get(both)?))
-            };
             let found = rule.split_once(' ').and_then(|(left, right)| {
                 joined.clear();
                 joined.push_str(left);
                 joined.push_str(right);
-                ids_of(left, right, &joined)
+                if self.tokens.get(next as usize) != Some(&joined.as_str()) {
+                    next = *self.by_text.get(joined.as_str())?;
+                }
+                let both = next;
+                next += 1;
+                Some((*self.by_text.get(left)?, *self.by_text.get(right)?, both))
             });
             ids.push(found.ok_or_else(|| TokenizerError::BadMerge { index, rule: (*rule).to_owned() })?);
         }
