@@ -17,6 +17,7 @@ use crate::text::{Encoding, apply};
 enum Server {
     InMemory(JoinHandle<Ended>),
     Process(Child),
+    Port,
 }
 
 /// How a server ended.
@@ -26,6 +27,8 @@ pub enum End {
     InMemory(Ended),
     /// A process, with this exit code.
     Process(Option<i32>),
+    /// It goes on for others.
+    Port,
 }
 
 /// An editor; see the module's description. Close it with [`Editor::close`], which checks that nothing is left over.
@@ -117,6 +120,13 @@ impl Editor {
             .expect("the server starts");
         let (input, output) = (child.stdout.take().expect("piped"), child.stdin.take().expect("piped"));
         Self::new(Connection::new(input, output), Server::Process(child))
+    }
+
+    /// An editor that has connected to a server's port.
+    pub async fn of_port(address: &str) -> Self {
+        let stream = tokio::net::TcpStream::connect(address).await.expect("the server listens");
+        let (input, output) = stream.into_split();
+        Self::new(Connection::new(input, output), Server::Port)
     }
 
     fn new(rpc: Connection, server: Server) -> Self {
@@ -323,7 +333,7 @@ impl Editor {
         self.request("shutdown", Value::Null).await.expect("shutdown works");
         self.rpc.notify("exit", Value::Null).await;
         let end = self.ended().await;
-        assert!(matches!(end, End::InMemory(Ended::Shutdown) | End::Process(Some(0))), "{end:?}");
+        assert!(matches!(end, End::InMemory(Ended::Shutdown) | End::Process(Some(0)) | End::Port), "{end:?}");
     }
 
     /// Waits for the server's end and checks that nothing is left over.
@@ -338,6 +348,7 @@ impl Editor {
         assert!(left.is_empty(), "messages that the test did not claim: {left:#?}");
         match self.server.take().expect("an editor ends once") {
             Server::InMemory(server) => End::InMemory(server.await.expect("the server does not panic")),
+            Server::Port => End::Port,
             Server::Process(mut child) => {
                 let status: ExitStatus = child.wait().await.expect("the server ends");
                 End::Process(status.code())

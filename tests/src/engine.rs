@@ -54,7 +54,7 @@ pub struct Scripted {
     turn: Semaphore,
     running: UnboundedSender<Running>,
     availability: Mutex<Availability>,
-    prepared: Mutex<Vec<ApplyRequest>>,
+    prepared: tokio::sync::watch::Sender<Vec<ApplyRequest>>,
     fetched: (std::sync::mpsc::Sender<()>, Mutex<std::sync::mpsc::Receiver<()>>),
 }
 
@@ -67,7 +67,7 @@ impl Scripted {
             turn: Semaphore::new(1),
             running,
             availability: Mutex::new(Availability::Ready),
-            prepared: Mutex::default(),
+            prepared: tokio::sync::watch::Sender::default(),
             fetched: (fetched, Mutex::new(waits)),
         };
         (Arc::new(engine), receiver)
@@ -85,7 +85,13 @@ impl Scripted {
 
     /// What it was told to read ahead.
     pub fn prepared(&self) -> Vec<ApplyRequest> {
-        self.prepared.lock().unwrap().clone()
+        self.prepared.borrow().clone()
+    }
+
+    /// Waits until it was told to read ahead so many times.
+    pub async fn until_prepared(&self, times: usize) {
+        let mut prepared = self.prepared.subscribe();
+        prepared.wait_for(|prepared| prepared.len() >= times).await.expect("the engine is there");
     }
 }
 
@@ -152,7 +158,7 @@ impl Engine for Scripted {
     }
 
     fn prepare(&self, request: &ApplyRequest, _: &CancellationToken) {
-        self.prepared.lock().unwrap().push(request.clone());
+        self.prepared.send_modify(|prepared| prepared.push(request.clone()));
     }
 
     fn turn(&self) -> &Semaphore {

@@ -1,7 +1,7 @@
 //! Fenced blocks in Markdown, and which file each is meant for.
 //!
 //! Only the text is looked at. A path found here is a hint: whether such a file exists, and whether it may be touched,
-//! is decided by [`super::targets`].
+//! is decided by the targets beside it.
 
 use std::ops::Range;
 

@@ -161,3 +161,35 @@ async fn settings_are_pulled_from_clients_that_answer() {
     editor.rpc.answer(&request, json!([null])).await;
     editor.close().await;
 }
+
+#[tokio::test]
+async fn clients_of_a_port_have_sessions_of_their_own() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let mut server = command();
+    let mut server = server
+        .args(["lsp", "--listen", "127.0.0.1:0"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let mut line = String::new();
+    BufReader::new(server.stderr.take().unwrap()).read_line(&mut line).await.unwrap();
+    let address = line.trim().strip_prefix("redraft listens on ").expect(&line).to_owned();
+    let options = json!({"redraft": {"model": {"load": "first-use"}}});
+    let mut first = Editor::of_port(&address).await;
+    let mut second = Editor::of_port(&address).await;
+    for editor in [&mut first, &mut second] {
+        editor.initialize(capabilities(), options.clone(), &[]).await;
+    }
+    first.open(A, "rust", "fn a() {}\n").await;
+    assert_eq!(first.actions(A, "fn").await.len(), 1);
+    second.open(A, "rust", "struct Other;\n").await;
+    assert_eq!(second.actions(A, "Other").await.len(), 1);
+    first.close().await;
+    assert_eq!(second.actions(A, "Other").await.len(), 1, "one that leaves does not end the other");
+    second.close().await;
+    server.kill().await.unwrap();
+
+    let open = command().args(["lsp", "--listen", "0.0.0.0:0"]).output().await.unwrap();
+    assert_eq!(open.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&open.stderr).contains("127.0.0.1:PORT"));
+}

@@ -1,6 +1,7 @@
 //! End-to-end tests: one binary, a module for each subject.
 
 mod actions;
+mod bad_input;
 mod lifecycle;
 mod meanwhile;
 mod neovim;

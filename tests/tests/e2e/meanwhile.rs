@@ -302,3 +302,20 @@ async fn an_exit_does_not_wait_for_an_apply() {
     editor.ended().await;
     apply.cancel.cancelled().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_read_ahead_when_typing_pauses_and_when_the_action_is_offered() {
+    let (engine, _running) = Scripted::new();
+    let mut editor = Editor::in_memory(engine.clone());
+    editor.start().await;
+    editor.open(A, "rust", OLD).await;
+    editor.replace(A, "    1", "    11").await;
+    let typed = editor.text(A).to_owned();
+    engine.until_prepared(1).await;
+    assert_eq!(engine.prepared()[0].original, typed, "once, after the last change");
+    let rest = typed.replace("fn two() {\n    2\n}\n\n", "");
+    assert_eq!(editor.actions(A, "fn two() {\n    2\n}\n").await.len(), 1);
+    engine.until_prepared(2).await;
+    assert_eq!(engine.prepared()[1].original, rest, "what the suggestion would be applied to");
+    editor.close().await;
+}
