@@ -31,7 +31,7 @@ pub fn group_of(k: usize) -> usize {
 }
 
 impl Activations {
-    /// Sets the shape; the contents are undefined until [`Activations::rows`] are written. Keeps its allocation.
+    /// Sets the shape; the contents are undefined until [`Activations::fill`] has run. Keeps its allocation.
     pub fn reshape(&mut self, m: usize, k: usize) {
         (self.m, self.k, self.group) = (m, k, group_of(k));
         let padded = m.next_multiple_of(ROW_TILE);

@@ -1,6 +1,6 @@
 //! Text to tokens and back, by the vocabulary that a GGUF file carries: byte-level BPE.
 //!
-//! The tokenizer is our own (the merging is some sixty lines, see [`bpe`]) because building it stands between a person
+//! The tokenizer is our own (the merging is some sixty lines, see `bpe`) because building it stands between a person
 //! and the first token: the `tokenizers` crate takes several times as long for a vocabulary of 151,936 tokens, and
 //! encodes several times slower. It is checked against that crate.
 //!
