@@ -251,6 +251,14 @@ impl LanguageServer for Backend {
             "reason": done.applied.reason,
             "confidence": done.applied.confidence,
             "asked": done.applied.asks,
+            "stats": done.applied.stats.map(|stats| json!({
+                "promptTokens": stats.prompt_tokens,
+                "cachedTokens": stats.cached_tokens,
+                "tokens": stats.tokens,
+                "forwards": stats.forwards,
+                "prefillSeconds": stats.prefill_seconds,
+                "decodeSeconds": stats.decode_seconds,
+            })),
         })))
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Availability, Engine, Step};
-use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, Progress};
+use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, FileText, Progress};
 use crate::session::ModelConfig;
 
 /// Runs suggestions in this process.
@@ -127,10 +127,12 @@ impl Engine for LocalEngine {
 
     fn prepare(&self, request: &ApplyRequest, cancel: &CancellationToken) {
         let Some(model) = self.model() else { return };
+        // As the rewrite will show it, so that it is the same prefix.
+        let original = FileText::new(&request.original).plain();
         let prompt = RewritePrompt {
             path: request.path.as_deref(),
             language: request.language.as_deref(),
-            original: &request.original,
+            original: &original,
             ..RewritePrompt::default()
         };
         let prefix = prompt.prefix(model.info().family, model.tokenizer());

@@ -185,7 +185,7 @@ impl Shared {
 
     /// Lets the model read ahead what an action would be applied to.
     pub(super) fn prepare_for(self: &Arc<Self>, source: Source) {
-        if self.config().apply.prepare == Prepare::Off {
+        if !self.prepares(Prepare::Offer) {
             return;
         }
         let shared = Arc::clone(self);
@@ -194,7 +194,7 @@ impl Shared {
 
     /// Lets the model read a document ahead once typing pauses.
     pub(super) fn prepare_when_idle(self: &Arc<Self>, uri: Url) {
-        if self.config().apply.prepare != Prepare::Idle {
+        if !self.prepares(Prepare::Idle) {
             return;
         }
         let shared = Arc::clone(self);
@@ -202,6 +202,13 @@ impl Shared {
             let subject = Subject::open(&shared.snapshot(&uri).ok()??);
             Some(Job { subject, cut: None, suggestion: String::new(), instruction: None, offer: None })
         });
+    }
+
+    /// Whether the model reads ahead on this occasion.
+    fn prepares(&self, occasion: Prepare) -> bool {
+        let config = self.config().apply;
+        let wanted = config.prepare == occasion || config.prepare == Prepare::Idle;
+        wanted && config.route != Route::Deterministic
     }
 
     fn start_preparing(

@@ -79,6 +79,9 @@ async fn hunks_land_while_the_model_writes() {
         }
     };
     assert_eq!(answer["result"]["applied"], true, "{answer}");
+    let stats = &answer["result"]["stats"];
+    let count = |name: &str| stats[name].as_u64().unwrap();
+    assert!(count("forwards") * 4 < count("tokens"), "the file is the draft: {stats}");
     assert_eq!(editor.text(A), format!("{EXPECTED}{tail}").replace("helper_39", "helper_last"));
     editor.close().await;
 }
