@@ -9,7 +9,7 @@ use super::snippet::{File, Piece};
 /// Counts over one merge.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Evidence {
-    /// The share of views (see [`super::costs::Costs`]) that lead to this merge.
+    /// The share of views (see `costs::Costs`) that lead to this merge.
     pub agreement: f64,
     /// How many different merges the views lead to.
     pub readings: usize,
