@@ -108,15 +108,18 @@ async fn line_ends_and_unknown_languages_are_kept_as_they_are() {
 #[tokio::test]
 async fn a_huge_file_is_edited_in_one_place() {
     let mut editor = editor(&[]).await;
-    let filler: String = (0..60_000).map(|n| format!("pub const VALUE_{n}: u32 = {n};\n")).collect();
+    let comment = "x".repeat(400);
+    let filler: String =
+        (0..6_000).map(|n| format!("pub const VALUE_{n}: u32 = {n}; // {comment}\n")).collect();
+    assert!(filler.len() > redraft_server::session::MAX_PARSED_BYTES);
     let text = format!("{filler}{ORIGINAL}");
     editor.open(A, "rust", &text).await;
-    let block = "<<<<<<< SEARCH\nVALUE\n=======\nx\n>>>>>>> REPLACE\n"
-        .replace("VALUE", "pub const VALUE_777: u32 = 777;");
+    let line = format!("pub const VALUE_777: u32 = 777; // {comment}");
+    let block = format!("<<<<<<< SEARCH\n{line}\n=======\nx\n>>>>>>> REPLACE\n");
     let id = editor.rpc.start("workspace/executeCommand", apply(A, &block)).await;
     let edit = editor.obey().await;
     assert_eq!(edit["documentChanges"][0]["edits"].as_array().unwrap().len(), 1);
     assert_eq!(editor.rpc.response(id).await.unwrap()["applied"], true);
-    assert_eq!(editor.text(A), text.replace("pub const VALUE_777: u32 = 777;", "x"));
+    assert_eq!(editor.text(A), text.replace(&line, "x"));
     editor.close().await;
 }
