@@ -16,6 +16,8 @@ pub(crate) struct Costs {
     pub(crate) edge_known: f32,
     /// A removed line.
     pub(crate) delete: f32,
+    /// Further price of removing the first line of a function, a type or the like.
+    pub(crate) delete_item: f32,
     /// A removed blank line.
     pub(crate) delete_blank: f32,
     /// A blank line more or less between unchanged lines.
@@ -78,6 +80,7 @@ impl Default for Costs {
             insert_known: 0.2,
             edge_known: 2.8,
             delete: 0.056,
+            delete_item: 0.45,
             delete_blank: 0.133,
             blank_drift: 1.98,
             blank_sloppy: 0.25,

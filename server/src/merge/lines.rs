@@ -16,6 +16,8 @@ pub(super) struct Line {
     pub(super) blank: bool,
     /// How much the line says: 0 for blank, little for lone brackets, 1 for usual code.
     pub(super) weight: f32,
+    /// It starts a function, a type or the like.
+    pub(super) item: bool,
     /// Hash of the name that it defines, if it defines one.
     pub(super) name: Option<u32>,
     /// Sorted hashes of its tokens.
@@ -43,6 +45,7 @@ impl Line {
             indent: indent_of(text),
             blank: trimmed.is_empty(),
             weight: weight(trimmed),
+            item: starts_item(trimmed),
             name: defined_name(trimmed).map(hash_token),
             tokens,
             signature,
@@ -167,6 +170,30 @@ const DEFINERS: [&str; 30] = [
     "alias",
     "extension",
 ];
+
+/// Whether a line starts a function, a type or the like.
+fn starts_item(trimmed: &str) -> bool {
+    let starters = [
+        "fn",
+        "def",
+        "func",
+        "fun",
+        "function",
+        "class",
+        "struct",
+        "enum",
+        "trait",
+        "interface",
+        "impl",
+        "public",
+        "private",
+        "protected",
+    ];
+    tokens(trimmed)
+        .take(6)
+        .take_while(|word| word.starts_with(char::is_alphabetic))
+        .any(|word| starters.contains(&word))
+}
 
 /// The name that a line defines: a function, a type, a constant, a method.
 fn defined_name(trimmed: &str) -> Option<&str> {

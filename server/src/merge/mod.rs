@@ -11,7 +11,10 @@ mod hunks;
 mod lines;
 mod prepare;
 mod prices;
+mod segments;
 mod snippet;
+#[cfg(test)]
+mod tests;
 
 use thiserror::Error;
 
@@ -70,6 +73,9 @@ pub enum MergeError {
     /// Nothing of the snippet is in the file.
     #[error("nothing in the suggestion matches this file: it is probably meant for another one")]
     NoPlace,
+    /// The table would not fit.
+    #[error("file and suggestion are too large to be merged at once: split the suggestion")]
+    TooLarge,
 }
 
 /// Merges `suggestion` into `original` in every plausible way, the best first; never an empty list.
@@ -99,12 +105,12 @@ fn merge_snippets(
     views: &[Costs],
 ) -> Result<Vec<Merge>, MergeError> {
     let pieces = prepare::prepare(file, snippet::pieces(blocks));
-    let likenesses = prices::likenesses(file, &pieces);
+    let segments = segments::cut(file.text, file, &pieces)?;
     let solve = |costs: &Costs| {
-        let table = prices::problem(file, &pieces, &likenesses, sloppy, costs).solve();
-        let mut steps = snippet::keep_blank_lines(file, &pieces, table.steps(), sloppy);
+        let (steps, cost) = segments::solve(&segments, sloppy, costs);
+        let mut steps = snippet::keep_blank_lines(file, &pieces, steps, sloppy);
         snippet::replace_item_heads(file, &pieces, &mut steps);
-        (steps, f64::from(table.total()))
+        (steps, cost)
     };
     let (steps, cost) = solve(usual);
     let anchored = |step: &align::Step| match step {

@@ -8,6 +8,17 @@ use super::costs::Costs;
 use super::lines::{Line, occurrences};
 use super::snippet::{File, Piece};
 
+/// What a stretch is of the whole suggestion.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    /// It starts the suggestion.
+    pub(super) first: bool,
+    /// It ends the suggestion.
+    pub(super) last: bool,
+    /// The suggestion has markers, here or elsewhere.
+    pub(super) has_markers: bool,
+}
+
 /// Prices the alignment of `pieces` with `file`.
 pub(super) fn problem(
     file: &File<'_>,
@@ -15,9 +26,10 @@ pub(super) fn problem(
     likenesses: &[Rc<[Likeness]>],
     sloppy: bool,
     costs: &Costs,
+    ends: &Ends,
 ) -> Problem {
     let counts = occurrences(&file.lines);
-    let has_markers = pieces.iter().any(|piece| piece.marker);
+    let has_markers = ends.has_markers;
     let mut rows = Vec::with_capacity(pieces.len());
     let edges = edge_rows(pieces);
     let mut names: HashMap<(u32, usize), usize> = HashMap::new();
@@ -46,10 +58,19 @@ pub(super) fn problem(
         }
         rows.push(Row::Line { insert, blank: piece.line.blank, pairs });
     }
-    let jumps = (0..=pieces.len()).map(|row| jump(file, pieces, row, has_markers, costs)).collect();
+    let jumps = (0..=pieces.len())
+        .map(|row| {
+            let inner = (row > 0 || ends.first) && (row < pieces.len() || ends.last);
+            inner.then(|| jump(file, pieces, row, has_markers, costs)).flatten()
+        })
+        .collect();
     let blank = if sloppy { costs.delete_blank.max(costs.blank_sloppy * 1.2) } else { costs.delete_blank };
-    let delete =
-        file.lines.iter().map(|line| if line.blank { blank } else { costs.delete * line.weight }).collect();
+    let delete = |line: &Line| match line {
+        line if line.blank => blank,
+        line if line.item => costs.delete * line.weight + costs.delete_item,
+        line => costs.delete * line.weight,
+    };
+    let delete = file.lines.iter().map(delete).collect();
     Problem {
         size: file.lines.len(),
         rows,
