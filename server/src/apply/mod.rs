@@ -4,6 +4,8 @@
 //! This module knows nothing of LSP, of disks or of terminals. It must never lose text silently: whatever it cannot
 //! place is an error or is held back with `asks`.
 
+#[cfg(test)]
+mod properties;
 mod rewrite;
 mod text;
 

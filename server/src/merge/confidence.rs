@@ -16,6 +16,10 @@ const DISSENT: [f64; 7] = [-0.50, 0.02, -0.34, -1.15, -1.34, -1.59, -0.50];
 
 /// How likely a merge is what the suggestion means.
 pub(super) fn of(evidence: &Evidence) -> f64 {
+    if evidence.inserted + evidence.deleted + evidence.drifted + evidence.unmarked == 0 && !evidence.markers {
+        // The suggestion is the file.
+        return 0.99;
+    }
     let log = |count: usize| (count as f64).ln_1p();
     let capped = |count: usize, most: usize| count.min(most) as f64;
     let mut score = 3.36;

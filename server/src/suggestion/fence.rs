@@ -85,14 +85,14 @@ fn fenced_chunks<'a>(lines: &[&'a str]) -> (Vec<Chunk<'a>>, Vec<&'a str>) {
             at += 1;
             continue;
         };
-        let end = closing(lines, at, &open);
+        let (end, next) = closing(lines, at, &open);
         let body: Vec<&str> =
             lines[at + 1..end.min(lines.len())].iter().map(|line| strip_indent(line, open.indent)).collect();
         let (language, path) = read_info(open.info);
         let shell = matches!(language, "sh" | "bash" | "shell" | "console" | "zsh" | "powershell" | "output");
         chunks.push(Chunk { lines: body, path: path.or_else(|| heading.take()), start: at + 1, shell });
         heading = None;
-        at = end + 1;
+        at = next;
     }
     (chunks, outside)
 }
@@ -106,50 +106,45 @@ fn opening(line: &str) -> Option<Open<'_>> {
     (length >= 3 && indent <= 8 && !info.contains('`')).then_some(Open { indent, character, length, info })
 }
 
-/// The line that closes the fence, or the end of the text. Assistants nest fences of the same length: an inner line
-/// with an info string opens one more level, provided that enough closing lines follow.
-fn closing(lines: &[&str], start: usize, open: &Open<'_>) -> usize {
+/// Where a fence's block ends, and where to go on reading. Assistants nest fences of the same length: an inner line with
+/// an info string opens one more level, provided that enough closing lines follow.
+fn closing(lines: &[&str], start: usize, open: &Open<'_>) -> (usize, usize) {
     let is_close = |line: &str| {
         opening(line).is_some_and(|close| {
-            close.character == open.character && close.length >= open.length && close.info.is_empty()
+            close.character == open.character
+                && close.length >= open.length
+                && close.info.is_empty()
+                && close.indent <= open.indent + 3
         })
     };
-    let candidates: Vec<usize> = (start + 1..lines.len())
-        .filter(|index| {
-            is_close(lines[*index])
-                && lines[*index].len() - lines[*index].trim_start().len() <= open.indent + 3
-        })
-        .collect();
+    let candidates: Vec<usize> = (start + 1..lines.len()).filter(|index| is_close(lines[*index])).collect();
+    let unclosed = candidates.last().map_or((lines.len(), lines.len()), |last| (*last, last + 1));
     if open.info.starts_with("markdown") || open.info.starts_with("md") {
-        return candidates.last().copied().unwrap_or(lines.len());
+        return unclosed;
     }
     let mut depth = 0_usize;
-    for index in start + 1..lines.len() {
-        if candidates.contains(&index) {
+    let mut closed = 0;
+    for (index, line) in lines.iter().enumerate().skip(start + 1) {
+        if candidates.get(closed) == Some(&index) {
+            closed += 1;
             if depth == 0 {
-                return index;
+                return (index, index + 1);
             }
             depth -= 1;
-        } else if let Some(inner) = opening(lines[index])
+        } else if let Some(inner) = opening(line)
             && inner.character == open.character
             && inner.length == open.length
             && inner.indent == open.indent
         {
-            let left = candidates.iter().filter(|candidate| **candidate > index).count();
-            if left >= depth + 2 && !balanced_without(lines, start, index, &candidates) {
+            if candidates.len() - closed >= depth + 2 {
                 depth += 1;
             } else {
-                // A second block starts although the first was never closed.
-                return index.saturating_sub(1).max(start);
+                // The next block starts although this one was never closed.
+                return (index, index);
             }
         }
     }
-    candidates.last().copied().unwrap_or(lines.len())
-}
-
-/// Whether the block closes before `index` anyway, so that the fence there is no nested one.
-fn balanced_without(_lines: &[&str], start: usize, index: usize, candidates: &[usize]) -> bool {
-    candidates.iter().any(|candidate| *candidate > start && *candidate < index)
+    unclosed
 }
 
 fn strip_indent(line: &str, indent: usize) -> &str {
