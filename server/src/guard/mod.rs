@@ -7,7 +7,7 @@ mod syntax;
 
 use std::collections::HashMap;
 
-use crate::merge::Evidence;
+use crate::merge::{Evidence, item_name};
 use crate::suggestion::{Body, Element, HunkLine, Suggestion, read_marker};
 
 /// Where a line of an edited file comes from.
@@ -103,6 +103,7 @@ pub fn review(
     let mut why = Vec::new();
     why.extend(syntax::new_error(original, output, language, path));
     why.extend(leftovers(&before, &after));
+    why.extend(gone_item(&before, &after, suggestion));
     let origins = attribute(&before, suggestion, &after);
     let invented: Vec<usize> = origins
         .iter()
@@ -120,6 +121,28 @@ pub fn review(
         });
     }
     why
+}
+
+/// An item that goes although a snippet leaves the file with fewer items than it had, in one sentence: more often a
+/// stretch that was cut by mistake than one that was meant to go. Diffs and search blocks show what they take out, and a
+/// renamed item leaves as many as there were.
+fn gone_item(before: &[&str], after: &[&str], suggestion: &Suggestion) -> Option<String> {
+    let Body::Snippets(_) = &suggestion.body else { return None };
+    let items = |lines: &[&str]| -> Vec<String> {
+        lines.iter().filter_map(|line| item_name(line)).map(str::to_owned).collect()
+    };
+    let (before, mut left) = (items(before), items(after));
+    if left.len() >= before.len() {
+        return None;
+    }
+    let gone = before.into_iter().find(|name| match left.iter().position(|kept| kept == name) {
+        Some(at) => {
+            left.swap_remove(at);
+            false
+        }
+        None => true,
+    })?;
+    Some(format!("`{gone}` would be gone from the file."))
 }
 
 /// Lines of `merged` that `output` has lost, in one sentence: used where a model rewrote what a merge had kept.
@@ -204,6 +227,18 @@ mod tests {
     fn invented_lines_are_found() {
         let found = why("a = 1\n", "b = 2", "a = 1\nb = 2\nc = 3\n", "a.py");
         assert_eq!(found, ["Line 3 stands neither in the file nor in the suggestion."]);
+    }
+
+    #[test]
+    fn an_item_that_a_snippet_leaves_out_is_missed_and_a_renamed_one_is_not() {
+        let file = "fn a() {}\nfn count(n: u32) {}\nfn c() {}\n";
+        let snippet = "// ...\nfn a() { count }\n// ...";
+        let found = why(file, snippet, "fn a() { count }\nfn c() {}\n", "a.rs");
+        assert_eq!(found, ["`count` would be gone from the file."]);
+        let renamed = "fn a() {}\nfn total(n: u32) {}\nfn c() {}\n";
+        assert_eq!(why(file, "fn total(n: u32) {}", renamed, "a.rs"), Vec::<String>::new());
+        let diff = "@@ @@\n fn a() {}\n-fn count(n: u32) {}\n fn c() {}\n";
+        assert_eq!(why(file, diff, "fn a() {}\nfn c() {}\n", "a.rs"), Vec::<String>::new());
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub(super) enum Row {
     Line {
         /// Price of the line being new.
         insert: f32,
-        /// No text at all.
-        blank: bool,
+        /// Of a row without text: the price of its being no edit between unchanged lines.
+        extra: Option<f32>,
         /// Price of standing for each line of the file.
         pairs: Vec<Pair>,
     },
@@ -247,12 +247,12 @@ impl Problem {
                 }
                 table.marker_start[row] = starts;
             }
-            Row::Line { insert, pairs, blank } => {
+            Row::Line { insert, pairs, extra } => {
                 for at in 0..table.width {
                     self.insert_line(table, base + at, next + at, *insert);
-                    if *blank {
+                    if let Some(extra) = extra {
                         for state in SETTLED {
-                            let cost = table.cost[base + at][state] + self.blank_drift;
+                            let cost = table.cost[base + at][state] + extra;
                             table.offer(next + at, state, cost, From::ExtraBlank, state);
                         }
                     }

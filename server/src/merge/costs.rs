@@ -68,6 +68,24 @@ pub(crate) struct Costs {
     pub(crate) edge_bare: f32,
     /// A new definition of a name that the file defines at the same depth.
     pub(crate) insert_defined: f32,
+    /// Going against the outline: a line that names or closes an item of the file is new, or stands for another line.
+    pub(crate) bind: f32,
+    /// A header that stands in place of another item's.
+    pub(crate) rename: f32,
+    /// A line shown in one item stands for a line outside it.
+    pub(crate) scope: f32,
+    /// The same after a marker: the lines there may be another item's whose header is not shown.
+    pub(crate) scope_far: f32,
+    /// A marker shown in one item stands for lines outside it.
+    pub(crate) scope_gap: f32,
+    /// A gap after an item shown to its end that starts inside it.
+    pub(crate) scope_tail: f32,
+    /// A blank line more beside a marker.
+    pub(crate) blank_marker: f32,
+    /// A gap that starts or ends inside an item that the text beside it is not in.
+    pub(crate) split_item: f32,
+    /// Removing the header of an item whose name the suggestion does not show.
+    pub(crate) delete_unnamed: f32,
     /// How much a line must say to count as context.
     pub(crate) strong: f32,
 }
@@ -80,7 +98,7 @@ impl Default for Costs {
             insert_known: 0.1,
             edge_known: 2.8,
             delete: 0.028,
-            delete_item: 0.45,
+            delete_item: 0.0,
             delete_blank: 0.067,
             blank_drift: 1.98,
             blank_sloppy: 0.25,
@@ -95,7 +113,7 @@ impl Default for Costs {
             marker_deeper: 0.499,
             hanging: 2.0,
             slide: 0.4,
-            marker_empty: 2.0,
+            marker_empty: 1.2,
             jump: 1.2,
             jump_inside: 1.5,
             jump_end: 0.562,
@@ -103,9 +121,18 @@ impl Default for Costs {
             one_sided: 1.6,
             edge: 1.5,
             edge_bare: 0.2,
-            insert_defined: 3.0,
+            insert_defined: 1.8,
             end_edit: 1.0,
             weak_edge: 0.225,
+            bind: 3.0,
+            rename: 0.5,
+            scope: 0.9,
+            scope_far: 0.108,
+            scope_gap: 1.5,
+            scope_tail: 1.0,
+            blank_marker: 0.5,
+            split_item: 1.0,
+            delete_unnamed: 0.324,
             strong: 0.6,
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::names::{defined_name, item_name, starts_item};
+
 /// What the aligner knows of one line.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
@@ -20,6 +22,10 @@ pub(super) struct Line {
     pub(super) item: bool,
     /// Hash of the name that it defines, if it defines one.
     pub(super) name: Option<u32>,
+    /// Hash of the name of the item that it heads, if it heads one.
+    pub(super) header: Option<u32>,
+    /// Hash of its first token.
+    pub(super) first: Option<u32>,
     /// Sorted hashes of its tokens.
     tokens: Vec<u32>,
     /// Bit set of the tokens, for a quick look.
@@ -37,6 +43,7 @@ impl Line {
         let mut exact = DefaultHasher::new();
         text.hash(&mut exact);
         let mut tokens: Vec<u32> = tokens(trimmed).map(hash_token).collect();
+        let first = tokens.first().copied();
         tokens.sort_unstable();
         let signature = tokens.iter().fold(0_u64, |bits, token| bits | 1 << (token % 64));
         Line {
@@ -47,6 +54,8 @@ impl Line {
             weight: weight(trimmed),
             item: starts_item(trimmed),
             name: defined_name(trimmed).map(hash_token),
+            header: item_name(text).map(hash_token),
+            first,
             tokens,
             signature,
         }
@@ -123,7 +132,7 @@ fn hash_token(token: &str) -> u32 {
 }
 
 /// Words, and single other characters.
-fn tokens(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn tokens(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         rest = rest.trim_start();
@@ -135,99 +144,4 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
         rest = tail;
         Some(token)
     })
-}
-
-/// Words that stand right before the name that a line defines.
-const DEFINERS: [&str; 30] = [
-    "fn",
-    "def",
-    "func",
-    "fun",
-    "function",
-    "class",
-    "struct",
-    "enum",
-    "trait",
-    "interface",
-    "type",
-    "module",
-    "mod",
-    "namespace",
-    "record",
-    "union",
-    "object",
-    "protocol",
-    "const",
-    "static",
-    "macro_rules",
-    "package",
-    "let",
-    "var",
-    "val",
-    "TEST_IMPL",
-    "typedef",
-    "#define",
-    "alias",
-    "extension",
-];
-
-/// Whether a line starts a function, a type or the like.
-fn starts_item(trimmed: &str) -> bool {
-    let starters = [
-        "fn",
-        "def",
-        "func",
-        "fun",
-        "function",
-        "class",
-        "struct",
-        "enum",
-        "trait",
-        "interface",
-        "impl",
-        "public",
-        "private",
-        "protected",
-    ];
-    tokens(trimmed)
-        .take(6)
-        .take_while(|word| word.starts_with(char::is_alphabetic))
-        .any(|word| starters.contains(&word))
-}
-
-/// The name that a line defines: a function, a type, a constant, a method.
-fn defined_name(trimmed: &str) -> Option<&str> {
-    let words: Vec<&str> = tokens(trimmed).collect();
-    let is_word = |word: &str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    for (position, word) in words.iter().enumerate().take(8) {
-        if DEFINERS.contains(word) {
-            let mut next =
-                words[position + 1..].iter().skip_while(|word| matches!(**word, "mut" | "!" | "*"));
-            // Go's receiver stands between `func` and the name.
-            if *word == "func" && words.get(position + 1) == Some(&"(") {
-                return next.skip_while(|word| **word != ")").nth(1).copied().filter(|word| is_word(word));
-            }
-            let name = next.next().copied().filter(|word| is_word(word))?;
-            if !DEFINERS.contains(&name) {
-                return Some(name);
-            }
-        } else if !is_word(word) && !matches!(*word, "(" | ")" | "@" | "<" | ">" | "," | ".") {
-            break;
-        }
-    }
-    // `static int name(`, `public void name(`, `it "name" do`.
-    let open = words.iter().position(|word| *word == "(")?;
-    let name = *words.get(open.checked_sub(1)?)?;
-    let before = &words[..open - 1];
-    let control = [
-        "if", "for", "while", "switch", "return", "else", "await", "new", "throw", "catch", "match", "assert",
-    ];
-    let typed = !before.is_empty()
-        && before.iter().any(|word| is_word(word))
-        && before.iter().all(|word| {
-            (is_word(word) && !control.contains(word))
-                || matches!(*word, "<" | ">" | "*" | "&" | "," | "?" | "[" | "]" | ":")
-        });
-    let opens = trimmed.ends_with(['{', '(', ',', ')']);
-    (typed && opens && is_word(name) && !control.contains(&name)).then_some(name)
 }

@@ -8,7 +8,11 @@ mod confidence;
 mod costs;
 mod evidence;
 mod hunks;
+#[cfg(test)]
+mod items_tests;
 mod lines;
+mod names;
+mod outline;
 mod prepare;
 mod prices;
 mod segments;
@@ -22,6 +26,7 @@ use crate::suggestion::{Body, Element, Suggestion};
 pub use confidence::SURE;
 use costs::Costs;
 pub use evidence::Evidence;
+pub(crate) use names::item_name;
 
 /// One line of an edited file, and where it comes from.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::align::{FAR, Gap, Pair, PairKind, Problem, Row};
 use super::costs::Costs;
 use super::lines::{Line, occurrences};
+use super::outline::Binding;
 use super::snippet::{File, Piece};
 
 /// What a stretch is of the whole suggestion.
@@ -24,6 +25,7 @@ pub(super) fn problem(
     file: &File<'_>,
     pieces: &[Piece],
     likenesses: &[Rc<[Likeness]>],
+    binding: &Binding,
     sloppy: bool,
     costs: &Costs,
     ends: &Ends,
@@ -40,10 +42,11 @@ pub(super) fn problem(
     }
     for (row, piece) in pieces.iter().enumerate() {
         if piece.marker {
-            rows.push(Row::Gap(marker_gap(file, pieces, row, costs)));
+            rows.push(Row::Gap(marker_gap(file, pieces, row, binding, costs)));
             continue;
         }
-        let pairs = pairs(&piece.line, &likenesses[row], sloppy, costs);
+        let mut pairs = pairs(&piece.line, &likenesses[row], sloppy, costs);
+        against_binding(&mut pairs, file, piece, binding, row, costs);
         let mut insert =
             costs.insert * piece.line.weight + costs.insert_blank * f32::from(u8::from(piece.line.blank));
         if piece.line.weight > 0.8
@@ -56,7 +59,18 @@ pub(super) fn problem(
         {
             insert += costs.insert_defined;
         }
-        rows.push(Row::Line { insert, blank: piece.line.blank, pairs });
+        if binding.bound[row].is_some() {
+            insert += costs.bind;
+        }
+        let beside =
+            |row: Option<usize>| row.and_then(|row| pieces.get(row)).is_some_and(|piece| piece.marker);
+        let spare = match (beside(row.checked_sub(1)) || beside(Some(row + 1)), sloppy) {
+            (true, _) => costs.blank_marker,
+            (false, true) => costs.blank_sloppy,
+            (false, false) => costs.blank_drift,
+        };
+        let extra = piece.line.blank.then_some(spare);
+        rows.push(Row::Line { insert, extra, pairs });
     }
     let jumps = (0..=pieces.len())
         .map(|row| {
@@ -65,12 +79,13 @@ pub(super) fn problem(
         })
         .collect();
     let blank = if sloppy { costs.delete_blank.max(costs.blank_sloppy * 1.2) } else { costs.delete_blank };
-    let delete = |line: &Line| match line {
+    let delete = |(at, line): (usize, &Line)| match line {
         line if line.blank => blank,
+        _ if binding.unnamed[at] => costs.delete * line.weight + costs.delete_unnamed,
         line if line.item => costs.delete * line.weight + costs.delete_item,
         line => costs.delete * line.weight,
     };
-    let delete = file.lines.iter().map(delete).collect();
+    let delete = file.lines.iter().enumerate().map(delete).collect();
     Problem {
         size: file.lines.len(),
         rows,
@@ -84,6 +99,33 @@ pub(super) fn problem(
         edge: costs.edge * if has_markers { 1.0 } else { costs.edge_bare },
         weak_edge: costs.weak_edge,
         end_edit: costs.end_edit,
+    }
+}
+
+/// What it costs that a row stands for a line although the outline says otherwise.
+fn against_binding(
+    pairs: &mut [Pair],
+    file: &File<'_>,
+    piece: &Piece,
+    binding: &Binding,
+    row: usize,
+    costs: &Costs,
+) {
+    for pair in pairs {
+        let at = pair.at as usize;
+        if let Some(own) = binding.bound[row] {
+            pair.cost += if own == at { 0.0 } else { costs.bind };
+        } else if let (Some(old), Some(new)) = (file.lines[at].header, piece.line.header)
+            && old != new
+        {
+            pair.cost += costs.rename;
+        }
+        if let Some(span) = &binding.span[row]
+            && !span.contains(&at)
+            && piece.line.weight > 0.0
+        {
+            pair.cost += if binding.far[row] { costs.scope_far } else { costs.scope };
+        }
     }
 }
 
@@ -205,7 +247,8 @@ fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<
         }
         let past_blank =
             at > 0 && file.lines[at - 1].blank && file.lines.get(at).is_some_and(|line| !line.blank);
-        if past_blank && !pieces[row - 1].line.blank {
+        let joins = file.lines.get(at).is_some_and(|line| line.first == last.line.first);
+        if past_blank && !pieces[row - 1].line.blank && !joins {
             *price += costs.slide;
         }
         if at < file.lines.len() && !file.lines[at].blank {
@@ -233,7 +276,8 @@ fn entering(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec
         if !closer && !before.blank && before.indent > first.line.indent {
             *price += costs.hanging;
         }
-        if next.blank || (next.weight < 0.5 && first.line.indent <= next.indent) {
+        let joins = before.first == first.line.first;
+        if (next.blank && !joins) || (next.weight < 0.5 && first.line.indent <= next.indent) {
             *price += costs.slide;
         }
     }
@@ -241,8 +285,9 @@ fn entering(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec
 }
 
 /// A marker's gap is free; it is likelier to start at a line indented like the marker.
-fn marker_gap(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Gap {
+fn marker_gap(file: &File<'_>, pieces: &[Piece], row: usize, binding: &Binding, costs: &Costs) -> Gap {
     let marker = &pieces[row].line;
+    let size = file.lines.len();
     let mut start = leaving(file, pieces, row, costs);
     for (at, indent) in next_indents(file).into_iter().enumerate() {
         start[at] += match indent {
@@ -251,7 +296,60 @@ fn marker_gap(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> G
             _ => costs.marker_indent,
         };
     }
-    Gap { start, end: entering(file, pieces, row + 1, costs), empty: costs.marker_empty }
+    let mut end = entering(file, pieces, row + 1, costs);
+    if let Some(span) = &binding.span[row] {
+        for at in (0..start.len()).filter(|at| *at <= span.start || *at > span.end) {
+            let first = row == 0 || !binding.far[row - 1];
+            start[at] += if first { costs.scope_gap } else { costs.scope_far };
+            end[at] += costs.scope_far;
+        }
+    }
+    if let Some(span) = &binding.ended[row] {
+        start[span.start.min(size)..span.end.min(size)]
+            .iter_mut()
+            .for_each(|price| *price += costs.scope_tail);
+    }
+    split_items(file, pieces, row, binding, costs, &mut start, &mut end);
+    Gap { start, end, empty: costs.marker_empty }
+}
+
+/// A gap does not start or end in the middle of an item that is no deeper than the text beside the marker, unless the
+/// text goes on there as the file does.
+fn split_items(
+    file: &File<'_>,
+    pieces: &[Piece],
+    row: usize,
+    binding: &Binding,
+    costs: &Costs,
+    start: &mut [f32],
+    end: &mut [f32],
+) {
+    let said = |piece: &&Piece| !piece.line.blank;
+    let before = pieces[..row].iter().rev().find(said).filter(|piece| !piece.marker);
+    let after = pieces[row + 1..].iter().find(said).filter(|piece| !piece.marker);
+    let mut last: Option<&Line> = None;
+    for at in 0..start.len() {
+        let Some(depth) = binding.depth[at] else {
+            last = file.lines.get(at).filter(|line| !line.blank).or(last);
+            continue;
+        };
+        if let Some(piece) = before
+            && depth >= piece.line.indent
+            && !last.is_some_and(|line| same_place(line, &piece.line))
+        {
+            start[at] += costs.split_item;
+        }
+        if let Some(piece) = after {
+            let next = file.lines[at..].iter().find(|line| !line.blank);
+            let closes = piece.text.trim_start().starts_with(['}', ')', ']']);
+            if (depth > piece.line.indent || (depth == piece.line.indent && !closes))
+                && !next.is_some_and(|line| same_place(line, &piece.line))
+            {
+                end[at] += costs.split_item;
+            }
+        }
+        last = file.lines.get(at).filter(|line| !line.blank).or(last);
+    }
 }
 
 /// A gap that no marker shows: free at the ends and between fenced blocks, dear inside a block.

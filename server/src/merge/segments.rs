@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::MergeError;
 use super::align::Step;
 use super::costs::Costs;
+use super::outline::{self, Binding};
 use super::prices::{self, Ends, Likeness};
 use super::snippet::{File, Piece};
 use std::rc::Rc;
@@ -25,6 +26,7 @@ pub(super) struct Segment<'a> {
     file: File<'a>,
     pieces: Vec<Piece>,
     likenesses: Vec<Rc<[Likeness]>>,
+    binding: Binding,
     ends: Ends,
 }
 
@@ -58,6 +60,7 @@ pub(super) fn cut<'a>(
         return Err(MergeError::TooLarge);
     }
     let count = ranges.len();
+    let binding = outline::bind(file, pieces);
     let has_markers = pieces.iter().any(|piece| piece.marker);
     Ok(ranges
         .into_iter()
@@ -67,7 +70,8 @@ pub(super) fn cut<'a>(
             let pieces = pieces[rows.clone()].to_vec();
             let likenesses = prices::likenesses(&file, &pieces);
             let ends = Ends { first: number == 0, last: number + 1 == count, has_markers };
-            Segment { rows, at, file, pieces, likenesses, ends }
+            let binding = binding.part(rows.clone(), at.clone());
+            Segment { rows, at, file, pieces, likenesses, binding, ends }
         })
         .collect())
 }
@@ -81,6 +85,7 @@ pub(super) fn solve(segments: &[Segment<'_>], sloppy: bool, costs: &Costs) -> (V
             &segment.file,
             &segment.pieces,
             &segment.likenesses,
+            &segment.binding,
             sloppy,
             costs,
             &segment.ends,

@@ -107,6 +107,7 @@ pub(super) fn keep_blank_lines(
     let edits = |step: Option<&Step>| {
         matches!(step, Some(Step::Delete { .. } | Step::Insert { .. } | Step::Change { .. }))
     };
+    let changes = |step: Option<&Step>| matches!(step, Some(Step::Change { .. }));
     let removes = |step: Option<&Step>| matches!(step, Some(Step::Delete { at }) if !file.lines[*at].blank);
     for index in 0..steps.len() {
         let (before, after) = (index.checked_sub(1).map(|before| &steps[before]), steps.get(index + 1));
@@ -120,7 +121,17 @@ pub(super) fn keep_blank_lines(
                 Step::Keep { start: at, end: at + 1, marked: false }
             }
             Step::SpareBlank { at } => Step::Delete { at },
-            Step::ExtraBlank { row } if !sloppy || beside_edit => Step::Insert { row },
+            // Beside a marker a changed line keeps the file's own distance.
+            Step::ExtraBlank { row } | Step::Insert { row }
+                if pieces[row].line.blank
+                    && beside_marker(pieces, row)
+                    && (changes(before) || changes(after)) =>
+            {
+                Step::ExtraBlank { row }
+            }
+            Step::ExtraBlank { row } if beside_edit || !(sloppy || beside_marker(pieces, row)) => {
+                Step::Insert { row }
+            }
             step => step,
         };
     }
@@ -136,6 +147,12 @@ pub(super) fn keep_blank_lines(
     }
     settle_run(file, pieces, &mut run, &mut output, sloppy);
     output
+}
+
+/// Blank lines around a marker belong to the marker.
+fn beside_marker(pieces: &[Piece], row: usize) -> bool {
+    let marker = |row: usize| pieces.get(row).is_some_and(|piece| piece.marker);
+    marker(row + 1) || row.checked_sub(1).is_some_and(marker)
 }
 
 /// Whether a suggestion shows one blank line throughout where the file has two between its items.

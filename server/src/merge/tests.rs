@@ -5,15 +5,16 @@ use crate::apply::FileText;
 use crate::suggestion::parse;
 
 /// The best merge of `suggestion` into `before`, as text.
-fn merged(before: &str, suggestion: &str, language: &str) -> Result<(String, f64), String> {
+pub(super) fn merged(before: &str, suggestion: &str, language: &str) -> Result<(String, f64), String> {
     let file = FileText::new(before);
     let suggestion = parse(suggestion, Some(language), None).map_err(|error| error.to_string())?;
     let merges = merge(&file.lines(), &suggestion).map_err(|error| error.to_string())?;
     Ok((file.rebuild(&merges[0].lines), merges[0].confidence))
 }
 
+/// Asserts what the best merge is.
 #[track_caller]
-fn check(language: &str, before: &str, suggestion: &str, after: &str) {
+pub(super) fn check(language: &str, before: &str, suggestion: &str, after: &str) {
     match merged(before, suggestion, language) {
         Ok((output, _)) => assert_eq!(output, after, "\n--- merged\n{output}\n--- wanted\n{after}"),
         Err(error) => panic!("{error}"),
