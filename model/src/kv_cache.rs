@@ -52,13 +52,19 @@ impl KvCache {
         common
     }
 
-    /// Notes that `tokens` are being written after what is held.
-    pub(crate) fn extend(&mut self, tokens: &[u32]) -> Result<usize, ModelError> {
-        let start = self.len();
-        let needed = start + tokens.len();
+    /// An error if `more` positions would not fit.
+    pub(crate) fn has_room(&self, more: usize) -> Result<(), ModelError> {
+        let needed = self.len() + more;
         if needed > self.capacity {
             return Err(ModelError::ContextOverflow { needed, capacity: self.capacity });
         }
+        Ok(())
+    }
+
+    /// Notes that `tokens` are being written after what is held.
+    pub(crate) fn extend(&mut self, tokens: &[u32]) -> Result<usize, ModelError> {
+        self.has_room(tokens.len())?;
+        let start = self.len();
         self.tokens.extend_from_slice(tokens);
         Ok(start)
     }

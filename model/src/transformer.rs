@@ -46,9 +46,19 @@ pub struct Transformer {
     work: Workspace,
 }
 
+/// Tokens of one sequence, to be run after what its cache holds.
+pub struct Segment<'a> {
+    /// The sequence so far; takes the tokens up.
+    pub cache: &'a mut KvCache,
+    /// The tokens to run.
+    pub tokens: &'a [u32],
+}
+
 /// Buffers of the forward pass, kept between calls.
 #[derive(Default)]
 struct Workspace {
+    /// Each row's segment, and its position there.
+    rows: Vec<(usize, usize)>,
     /// Residual stream `[m][hidden]`; after a forward, what the output layer reads.
     x: Vec<f32>,
     /// `[m][(heads + 2 kv_heads) d]`
@@ -133,15 +143,29 @@ impl Transformer {
     /// Runs `tokens` after what `cache` holds and adds them to it. [`Transformer::argmax`] and [`Transformer::logits`]
     /// then answer for these tokens.
     pub fn forward(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<(), ModelError> {
-        if let Some(bad) = tokens.iter().find(|token| **token as usize >= self.config.vocab) {
+        self.forward_segments(&mut [Segment { cache, tokens }])
+    }
+
+    /// Runs several sequences' tokens in one pass over the weights; rows follow one another as the segments do. A
+    /// sequence's results are those that it would have alone.
+    pub fn forward_segments(&mut self, segments: &mut [Segment<'_>]) -> Result<(), ModelError> {
+        let all = || segments.iter().flat_map(|segment| segment.tokens);
+        if let Some(bad) = all().find(|token| **token as usize >= self.config.vocab) {
             return Err(ModelError::UnknownToken(*bad));
         }
-        let start = cache.extend(tokens)?;
-        self.rotary.extend_to(start + tokens.len());
-        self.work.reshape(&self.config, tokens.len());
-        self.embed(tokens);
+        for segment in segments.iter() {
+            segment.cache.has_room(segment.tokens.len())?;
+        }
+        self.work.reshape(&self.config, all().count());
+        self.embed(segments);
+        self.work.rows.clear();
+        for (index, Segment { cache, tokens }) in segments.iter_mut().enumerate() {
+            let start = cache.extend(tokens)?;
+            self.rotary.extend_to(start + tokens.len());
+            self.work.rows.extend((start..start + tokens.len()).map(|position| (index, position)));
+        }
         for index in 0..self.layers.len() {
-            self.attend(index, cache, start);
+            self.attend(index, segments);
             self.feed_forward(index);
         }
         Ok(())
@@ -160,17 +184,18 @@ impl Transformer {
         linear(self.isa, &self.pool, &self.work.activations, &[&self.output], out);
     }
 
-    fn embed(&mut self, tokens: &[u32]) {
+    fn embed(&mut self, segments: &[Segment<'_>]) {
+        let tokens = segments.iter().flat_map(|segment| segment.tokens);
         let bytes = self.file.bytes(&self.token_embd);
         let row_bytes = self.token_embd.blocks.row_bytes(self.config.hidden);
-        for (token, x) in tokens.iter().zip(self.work.x.chunks_exact_mut(self.config.hidden)) {
+        for (token, x) in tokens.zip(self.work.x.chunks_exact_mut(self.config.hidden)) {
             let row = &bytes[*token as usize * row_bytes..][..row_bytes];
             self.token_embd.blocks.dequantize_row(row, x);
         }
     }
 
     /// `x += output(attention(q, k, v))` with `q, k, v` of the normed `x`.
-    fn attend(&mut self, index: usize, cache: &mut KvCache, start: usize) {
+    fn attend(&mut self, index: usize, segments: &mut [Segment<'_>]) {
         let layer = &self.layers[index];
         let Heads { heads, kv_heads, head_dim: d } = self.config.heads;
         let (isa, pool, eps, w) = (self.isa, &self.pool, self.config.norm_eps, &mut self.work);
@@ -183,10 +208,11 @@ impl Transformer {
         linear(isa, pool, &w.activations, &[&layer.attn_q, &layer.attn_k, &layer.attn_v], &mut w.qkv);
 
         let stride = (heads + 2 * kv_heads) * d;
-        let kv = &mut cache.layers[index];
-        let writer = kv.writer();
-        let rotary = &self.rotary;
+        let writers: Vec<_> =
+            segments.iter_mut().map(|segment| segment.cache.layers[index].writer()).collect();
+        let (rotary, rows) = (&self.rotary, &w.rows);
         for_rows(pool, m, stride, &mut w.qkv, &|row, qkv| {
+            let (segment, position) = rows[row];
             let (q, kv) = qkv.split_at_mut(heads * d);
             let (k, v) = kv.split_at_mut(kv_heads * d);
             let mut normed = vec![0.0; if layer.attn_q_norm.is_some() { d } else { 0 }];
@@ -197,20 +223,26 @@ impl Transformer {
                         rms_norm(isa, head, norm, eps, &mut normed);
                         head.copy_from_slice(&normed);
                     }
-                    rotary.rotate(start + row, head);
+                    rotary.rotate(position, head);
                 }
             }
             for (head, (k, v)) in k.chunks_exact(d).zip(v.chunks_exact(d)).enumerate() {
-                // SAFETY: the cache outlives this region, and each row writes its own position.
+                // SAFETY: the caches outlive this region, and each row writes its own position of its own cache.
                 #[allow(unsafe_code)]
                 unsafe {
-                    writer.write(isa, head, start + row, k, v);
+                    writers[segment].write(isa, head, position, k, v);
                 }
             }
         });
-        attention(isa, pool, self.config.heads, kv, start, m, &w.qkv, stride, &mut w.attended);
+        let (width, mut row) = (heads * d, 0);
+        for Segment { cache, tokens } in segments.iter() {
+            let (kv, start) = (&cache.layers[index], cache.len() - tokens.len());
+            let (qkv, out) = (&w.qkv[row * stride..], &mut w.attended[row * width..]);
+            attention(isa, pool, self.config.heads, kv, start, tokens.len(), qkv, stride, out);
+            row += tokens.len();
+        }
 
-        let (width, attended) = (heads * d, &w.attended);
+        let attended = &w.attended;
         w.activations.reshape(m, width);
         w.activations.fill(isa, pool, width, &|row, out| {
             out.copy_from_slice(&attended[row * width..(row + 1) * width]);

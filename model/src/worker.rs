@@ -3,14 +3,15 @@
 //! Every request is answered by exactly one [`Event::Finished`]. After each forward pass the worker looks for
 //! cancellations and for more urgent requests, so both take effect within one chunk. A panic ends its request only.
 
-use crate::decode::{DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Stats, Step, StopReason};
+use crate::decode::{
+    DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Stats, Step, StopReason, decode_together,
+};
 use crate::error::ModelError;
 use crate::kernels::isa::Isa;
 use crate::kv_cache::KvCache;
 use crate::prompt::PromptFamily;
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,9 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// Positions of the KV cache; by default what the model was trained for, at most 32,768. Memory is used as it fills.
     pub context: Option<usize>,
+    /// Rewrites that are decoded side by side, each with a cache of its own; by default one, the others wait. More is
+    /// for getting many done, not for getting one done fast.
+    pub side_by_side: Option<usize>,
 }
 
 /// What is loaded.
@@ -161,9 +165,10 @@ impl ModelHandle {
         let (requests, commands) = channel();
         let tokenizer = Arc::new(tokenizer);
         let (own, context) = (Arc::clone(&tokenizer), info.context_length);
+        let side_by_side = options.side_by_side.unwrap_or(1).max(1);
         std::thread::Builder::new()
             .name("redraft-model".to_owned())
-            .spawn(move || Worker::new(model, &own, context).run(&commands))
+            .spawn(move || Worker::new(model, &own, context, side_by_side).run(&commands))
             .map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
         Ok(ModelHandle { shared: Arc::new(Shared { info, tokenizer, requests }) })
     }
@@ -210,20 +215,25 @@ struct Job<'t> {
     total: usize,
     events: Option<UnboundedSender<Event>>,
     cancel: CancellationToken,
+    /// The cache it works in, from its first forward on.
+    cache: Option<usize>,
 }
 
 struct Worker<'t> {
     model: Transformer,
     tokenizer: &'t Tokenizer,
     context: usize,
-    /// One cache for rewrites and preparation, one for completion, each made when first used.
-    caches: HashMap<bool, KvCache>,
+    side_by_side: usize,
+    /// One cache for completion, then one for each rewrite that runs side by side; the first of these also serves
+    /// preparation. Each is made when first used.
+    caches: Vec<Option<KvCache>>,
     jobs: Vec<Job<'t>>,
 }
 
 impl<'t> Worker<'t> {
-    fn new(model: Transformer, tokenizer: &'t Tokenizer, context: usize) -> Worker<'t> {
-        Worker { model, tokenizer, context, caches: HashMap::new(), jobs: Vec::new() }
+    fn new(model: Transformer, tokenizer: &'t Tokenizer, context: usize, side_by_side: usize) -> Worker<'t> {
+        let caches = (0..=side_by_side).map(|_| None).collect();
+        Worker { model, tokenizer, context, side_by_side, caches, jobs: Vec::new() }
     }
 
     fn run(mut self, commands: &Receiver<Command>) {
@@ -270,6 +280,7 @@ impl<'t> Worker<'t> {
                     total,
                     events: Some(events),
                     cancel: request.cancel,
+                    cache: None,
                 });
             }
             Command::Prepare(prefix, cancel) => {
@@ -285,9 +296,10 @@ impl<'t> Worker<'t> {
                     total,
                     events: None,
                     cancel,
+                    cache: None,
                 });
             }
-            Command::Forget => self.caches.values_mut().for_each(|cache| cache.truncate(0)),
+            Command::Forget => self.caches.iter_mut().flatten().for_each(|cache| cache.truncate(0)),
         }
     }
 
@@ -318,49 +330,98 @@ impl<'t> Worker<'t> {
         });
     }
 
-    /// One forward of the most urgent job; of equals the one that came first.
+    /// One forward of the most urgent jobs; of equals, those that came first.
     fn advance(&mut self) {
         let Some(urgent) = self.jobs.iter().map(|job| job.priority).max() else { return };
-        let Some(index) = self.jobs.iter().position(|job| job.priority == urgent) else { return };
-        let job = &mut self.jobs[index];
-        let cache = self
-            .caches
-            .entry(urgent == Priority::Completion)
-            .or_insert_with(|| KvCache::new(self.model.config(), self.context));
-        let step = catch_unwind(AssertUnwindSafe(|| job.generation.step(&mut self.model, cache)));
-        let stats = job.generation.stats();
-        let finished = match step {
-            Ok(Ok(Step::Prefill { done })) => {
-                job.send(Event::Prefill { done, total: job.total });
-                return;
-            }
-            Ok(Ok(Step::Text(text))) => {
-                job.send(Event::Text { text, stats });
-                return;
-            }
-            Ok(Ok(Step::Finished(text, stop))) => {
-                if !text.is_empty() {
-                    job.send(Event::Text { text, stats });
+        let most = if urgent == Priority::Apply { self.side_by_side } else { 1 };
+        let mut group: Vec<usize> =
+            (0..self.jobs.len()).filter(|index| self.jobs[*index].priority == urgent).take(most).collect();
+        for &index in &group {
+            let free = match urgent {
+                Priority::Completion => 0,
+                Priority::Background => 1,
+                Priority::Apply => (1..=most)
+                    .find(|cache| group.iter().all(|of| self.jobs[*of].cache != Some(*cache)))
+                    .unwrap_or(1),
+            };
+            self.jobs[index].cache.get_or_insert(free);
+        }
+        // Prompts are read one after the other; what has been read is decoded together.
+        if let Some(reading) = group.iter().find(|index| !self.jobs[**index].generation.is_decoding()) {
+            group = vec![*reading];
+        }
+        let steps = catch_unwind(AssertUnwindSafe(|| self.step(&group)));
+        let steps = steps.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(ModelError::Panicked(text.unwrap_or_else(|| "no message".to_owned())))
+        });
+        let mut over = Vec::new();
+        match steps {
+            Ok(steps) => {
+                for (&index, step) in group.iter().zip(steps) {
+                    if self.jobs[index].report(step) {
+                        over.push(index);
+                    }
                 }
-                Ok(Finished { stop, stats })
             }
-            Ok(Err(error)) => {
-                cache.truncate(0);
-                Err(error)
+            Err(error) => {
+                let mut error = Some(error);
+                for &index in &group {
+                    let job = &self.jobs[index];
+                    if let Some(cache) = job.cache.and_then(|cache| self.caches[cache].as_mut()) {
+                        cache.truncate(0);
+                    }
+                    let error =
+                        error.take().unwrap_or(ModelError::Panicked("beside another rewrite".to_owned()));
+                    job.send(Event::Finished(Err(error)));
+                }
+                over = group;
             }
-            Err(panic) => {
-                cache.truncate(0);
-                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                Err(ModelError::Panicked(text.unwrap_or_else(|| "no message".to_owned())))
-            }
-        };
-        job.send(Event::Finished(finished));
-        self.jobs.remove(index);
+        }
+        let mut index = 0;
+        self.jobs.retain(|_| {
+            index += 1;
+            !over.contains(&(index - 1))
+        });
+    }
+
+    /// One forward of the jobs of `group`, each in its own cache.
+    fn step(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
+        let (config, context) = (self.model.config(), self.context);
+        let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.caches.len());
+        for (index, cache) in self.caches.iter_mut().enumerate() {
+            let wanted = group.iter().any(|job| self.jobs[*job].cache == Some(index));
+            caches.push(wanted.then(|| cache.get_or_insert_with(|| KvCache::new(config, context))));
+        }
+        let jobs = self.jobs.iter_mut().enumerate().filter(|(index, _)| group.contains(index));
+        let mut parties: Vec<_> =
+            jobs.filter_map(|(_, job)| Some((&mut job.generation, caches[job.cache?].take()?))).collect();
+        match parties.as_mut_slice() {
+            [(generation, cache)] => Ok(vec![generation.step(&mut self.model, cache)?]),
+            several => decode_together(&mut self.model, several),
+        }
     }
 }
 
 impl Job<'_> {
+    /// Says what a step did; whether it was the last.
+    fn report(&self, step: Step) -> bool {
+        let stats = self.generation.stats();
+        match step {
+            Step::Prefill { done } => self.send(Event::Prefill { done, total: self.total }),
+            Step::Text(text) => self.send(Event::Text { text, stats }),
+            Step::Finished(text, stop) => {
+                if !text.is_empty() {
+                    self.send(Event::Text { text, stats });
+                }
+                self.send(Event::Finished(Ok(Finished { stop, stats })));
+                return true;
+            }
+        }
+        false
+    }
+
     fn send(&self, event: Event) {
         if let Some(events) = &self.events {
             // A receiver that is gone wants no answer; `drop_cancelled` sees it before the next forward.

@@ -140,6 +140,42 @@ fn speculative_output_is_greedy_output() {
     }
 }
 
+/// Rewrites that share their forwards, of different lengths and decoders, and more of them than run side by side.
+#[test]
+fn side_by_side_everyone_writes_what_they_would_alone() {
+    if !slow() {
+        return;
+    }
+    let load = |side_by_side| {
+        let options = EngineOptions { side_by_side: Some(side_by_side), ..EngineOptions::default() };
+        ModelHandle::load(&model_file("smollm2-135m"), &options).unwrap()
+    };
+    let (alone, together) = (load(1), load(3));
+    let decoders = [DecoderKind::Autoregressive, DecoderKind::SpeculativeEdit];
+    let numbered = |number: usize| {
+        let mut request = request(&alone, decoders[number % 2]);
+        request.prompt.drain(..number);
+        request.max_tokens = 20 * (number + 1);
+        request
+    };
+    let submitted: Vec<_> = (0..6).map(|number| together.submit(numbered(number))).collect();
+    for (number, mut events) in submitted.into_iter().enumerate() {
+        let mut text = String::new();
+        let finished = loop {
+            match events.blocking_recv().unwrap() {
+                Event::Prefill { .. } => {}
+                Event::Text { text: new, .. } => text.push_str(&new),
+                Event::Finished(result) => break result.unwrap(),
+            }
+        };
+        let (expected, own) = run(&alone, numbered(number));
+        let own = own.unwrap();
+        assert_eq!(text, expected);
+        assert_eq!((finished.stop, finished.stats.tokens), (own.stop, own.stats.tokens));
+        assert_eq!(finished.stats.forwards, own.stats.forwards);
+    }
+}
+
 #[test]
 fn every_request_is_answered_and_the_urgent_one_first() {
     if !slow() {

@@ -11,7 +11,7 @@ pub use speculative_edit::SpeculativeEdit;
 use crate::error::ModelError;
 use crate::kv_cache::KvCache;
 use crate::tokenizer::{StreamDecoder, Tokenizer};
-use crate::transformer::Transformer;
+use crate::transformer::{Segment, Transformer};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Instant;
@@ -168,14 +168,18 @@ impl<'t> Generation<'t> {
     /// One forward pass. `cache` must be the same in every call and untouched between them, or have been cut back.
     pub fn step(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<Step, ModelError> {
         let started = Instant::now();
-        if self.output().is_empty() {
+        if !self.is_decoding() {
             let step = self.prefill(model, cache);
             self.stats.prefill_seconds += started.elapsed().as_secs_f64();
             return step;
         }
-        let step = self.decode(model, cache);
-        self.stats.decode_seconds += started.elapsed().as_secs_f64();
-        step
+        let mut steps = decode_together(model, &mut [(self, cache)])?;
+        Ok(steps.remove(0))
+    }
+
+    /// Whether the prompt has been read, so that [`decode_together`] can go on with it.
+    pub fn is_decoding(&self) -> bool {
+        !self.output().is_empty()
     }
 
     fn prefill(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<Step, ModelError> {
@@ -199,7 +203,8 @@ impl<'t> Generation<'t> {
         Ok(self.take(&first, cache))
     }
 
-    fn decode(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<Step, ModelError> {
+    /// The tokens to run next: the last one and the draft after it; nothing if the cache is full.
+    fn chunk(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<Vec<u32>, ModelError> {
         // The cache holds everything but the last token, unless it was given to another request meanwhile.
         let held = self.tokens.len() - 1;
         let have = cache.keep_prefix_of(&self.tokens[..held]);
@@ -208,22 +213,27 @@ impl<'t> Generation<'t> {
         }
         let room = (cache.capacity() - cache.len()).saturating_sub(1);
         if room == 0 {
-            return Ok(self.finish(StopReason::Length));
+            return Ok(Vec::new());
         }
         let mut draft = self.drafter.propose(&self.tokens[self.prompt_len..]);
         draft.truncate((self.max_tokens - self.output().len()).saturating_sub(1).min(room));
-        let mut chunk = vec![self.tokens[held]];
-        chunk.extend_from_slice(&draft);
-        let start = cache.len();
-        model.forward(cache, &chunk)?;
-        let chosen = model.argmax(0);
-        let accepted = draft.iter().zip(&chosen).take_while(|(draft, chosen)| draft == chosen).count();
-        cache.truncate(start + 1 + accepted);
+        draft.insert(0, self.tokens[held]);
+        Ok(draft)
+    }
+
+    /// Takes what the model chose after each token of `chunk`, as far as the draft was right.
+    fn verify(&mut self, chunk: &[u32], chosen: &[u32], cache: &mut KvCache) -> Step {
+        if chunk.is_empty() {
+            return self.finish(StopReason::Length);
+        }
+        let draft = &chunk[1..];
+        let accepted = draft.iter().zip(chosen).take_while(|(draft, chosen)| draft == chosen).count();
+        cache.truncate(cache.len() - (draft.len() - accepted));
         self.drafter.learn(accepted);
         self.stats.forwards += 1;
         self.stats.drafted += draft.len();
         self.stats.accepted += accepted;
-        Ok(self.take(&chosen[..=accepted], cache))
+        self.take(&chosen[..=accepted], cache)
     }
 
     /// Takes verified tokens one by one, as if each had come alone.
@@ -259,4 +269,30 @@ impl<'t> Generation<'t> {
         text.push_str(&self.stop.finish());
         Step::Finished(text, reason)
     }
+}
+
+/// One forward pass for several generations that have read their prompts, each with its own cache. The text of each is
+/// what it would be alone; the seconds are shared evenly.
+pub fn decode_together(
+    model: &mut Transformer,
+    generations: &mut [(&mut Generation<'_>, &mut KvCache)],
+) -> Result<Vec<Step>, ModelError> {
+    let started = Instant::now();
+    let mut chunks = Vec::with_capacity(generations.len());
+    for (generation, cache) in generations.iter_mut() {
+        chunks.push(generation.chunk(model, cache)?);
+    }
+    let mut segments: Vec<_> =
+        generations.iter_mut().zip(&chunks).map(|((_, cache), tokens)| Segment { cache, tokens }).collect();
+    model.forward_segments(&mut segments)?;
+    let chosen = if chunks.iter().all(Vec::is_empty) { Vec::new() } else { model.argmax(0) };
+    let seconds = started.elapsed().as_secs_f64() / generations.len() as f64;
+    let mut row = 0;
+    let mut steps = Vec::with_capacity(generations.len());
+    for ((generation, cache), chunk) in generations.iter_mut().zip(&chunks) {
+        generation.stats.decode_seconds += seconds;
+        steps.push(generation.verify(chunk, &chosen[row..row + chunk.len()], cache));
+        row += chunk.len();
+    }
+    Ok(steps)
 }

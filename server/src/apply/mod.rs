@@ -174,7 +174,12 @@ pub enum ApplyError {
     },
     /// The model did not come to an end.
     #[error("the model did not come to an end; its answer was thrown away and the file is unchanged")]
-    Endless,
+    Endless {
+        /// What it wrote until it was stopped.
+        written: String,
+        /// What that cost.
+        stats: Stats,
+    },
     /// The model's worker ended.
     #[error("the model ended before its answer was complete; the file is unchanged")]
     Gone,

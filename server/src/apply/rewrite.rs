@@ -74,7 +74,9 @@ pub(super) fn rewrite(
             Event::Finished(Err(error)) => return Err(ApplyError::Model(error)),
             Event::Finished(Ok(finished)) => match finished.stop {
                 StopReason::Cancelled => return Err(ApplyError::Cancelled),
-                StopReason::Length => return Err(ApplyError::Endless),
+                StopReason::Length => {
+                    return Err(ApplyError::Endless { written: text, stats: finished.stats });
+                }
                 StopReason::EndOfText | StopReason::StopString => {
                     return Ok(Rewrite { output: file.adopt(&text), stats: finished.stats });
                 }

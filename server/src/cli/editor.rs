@@ -34,17 +34,19 @@ impl EditOptions {
     }
 }
 
-/// Applies suggestions for a command.
+/// Applies suggestions for a command. Clones made after [`Editor::load`] share the model.
+#[derive(Clone)]
 pub(crate) struct Editor {
     model: String,
+    engine: EngineOptions,
     handle: Option<ModelHandle>,
     cancel: CancellationToken,
 }
 
 impl Editor {
     /// Nothing is loaded yet. `cancel` is what Ctrl-C cancels.
-    pub(crate) fn new(options: &EditOptions, cancel: CancellationToken) -> Editor {
-        Editor { model: options.model.clone(), handle: None, cancel }
+    pub(crate) fn new(options: &EditOptions, engine: EngineOptions, cancel: CancellationToken) -> Editor {
+        Editor { model: options.model.clone(), engine, handle: None, cancel }
     }
 
     /// Applies one suggestion; `on_state` is told what is going on. The model is fetched and loaded only if the edit
@@ -87,7 +89,7 @@ impl Editor {
         if self.handle.is_none() {
             let path = fetch::ensure(&self.model, &mut ShownFetch::new(self.cancel.clone()))?;
             on_state(format!("loading {}", self.model));
-            let handle = ModelHandle::load(&path, &EngineOptions::default())?;
+            let handle = ModelHandle::load(&path, &self.engine)?;
             tracing::info!("loaded {} from {}", handle.info().name, path.display());
             self.handle = Some(handle);
         }

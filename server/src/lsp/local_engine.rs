@@ -85,7 +85,8 @@ impl Engine for LocalEngine {
         }
         let wanted = self.wanted();
         let located = catalogue::locate(&wanted.name).map_err(|error| error.to_string())?;
-        let options = EngineOptions { threads: wanted.threads, context: wanted.context };
+        let options =
+            EngineOptions { threads: wanted.threads, context: wanted.context, ..EngineOptions::default() };
         let model = ModelHandle::load(&located.path, &options)
             .map_err(|error| format!("the model {} cannot be loaded: {error}", wanted.name))?;
         let mut state = self.state();

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use redraft_grammars::Language;
-use redraft_model::DecoderKind;
+use redraft_model::{DecoderKind, EngineOptions};
 
 use super::editor::{EditOptions, Editor, was_cancelled};
 use super::{Exit, interrupt, print};
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         original,
         suggestion,
     };
-    let mut editor = Editor::new(&args.options, cancel);
+    let mut editor = Editor::new(&args.options, EngineOptions::default(), cancel);
     let shown = Shown::new();
     let applied = editor.apply(&request, &args.options.pipeline(args.decoder), &mut |state| shown.say(state));
     drop(shown);

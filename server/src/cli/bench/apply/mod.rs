@@ -7,10 +7,12 @@ mod rows;
 mod table;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
-use redraft_model::DecoderKind;
+use redraft_model::{DecoderKind, EngineOptions};
 
 use crate::apply::{ApplyError, Route};
 use crate::cli::editor::{EditOptions, Editor, was_cancelled};
@@ -31,15 +33,20 @@ pub(super) struct Args {
     /// Run each task with each of these decoders
     #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "speculative-edit")]
     decoder: Vec<DecoderKind>,
+    /// Decode so many tasks in one forward: the same outputs in less time altogether; a task's seconds are then its
+    /// share of the machine's, and no measure of what a user waits
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    side_by_side: usize,
     #[command(flatten)]
     options: EditOptions,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let tasks = rows::read_tasks(&args.tasks, args.limit)?;
-    let mut results = Results::open(args.out.as_deref())?;
+    let results = Results::open(args.out.as_deref())?;
     let cancel = interrupt::token();
-    let mut editor = Editor::new(&args.options, cancel.clone());
+    let engine = EngineOptions { side_by_side: Some(args.side_by_side), ..EngineOptions::default() };
+    let mut editor = Editor::new(&args.options, engine, cancel.clone());
     if args.options.route != Route::Deterministic {
         // Before the first task, so that loading counts for none.
         match editor.load(&mut |_| {}) {
@@ -47,25 +54,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             loaded => loaded?,
         }
     }
-    let mut rows = Vec::new();
-    'tasks: for (number, task) in tasks.iter().enumerate() {
-        for &decoder in &args.decoder {
-            let Some(row) = one(task, decoder, args, &mut editor, &mut results)? else { break 'tasks };
-            eprintln!(
-                "{}/{} {} {} {}: {} in {:.2} s, {:.1} tokens a forward, {:.0} tokens/s",
-                number + 1,
-                tasks.len(),
-                task.id,
-                decoder,
-                row.route.as_deref().unwrap_or("-"),
-                table::word(task, &row),
-                row.seconds,
-                row.tokens as f64 / row.forwards.max(1) as f64,
-                row.tokens as f64 / row.decode_seconds.max(1e-9),
-            );
-            rows.push(row);
-        }
-    }
+    let rows = all(&tasks, args, &editor, results)?;
     if rows.is_empty() {
         return Ok(Exit::Cancelled);
     }
@@ -92,20 +81,63 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
+/// Every task with every decoder, as far as the user lets them run, in the order of the tasks.
+fn all(tasks: &[Task], args: &Args, editor: &Editor, results: Results) -> anyhow::Result<Vec<Row>> {
+    let jobs: Vec<(usize, DecoderKind)> = (0..tasks.len())
+        .flat_map(|number| args.decoder.iter().map(move |decoder| (number, *decoder)))
+        .collect();
+    let (next, results, done) = (AtomicUsize::new(0), Mutex::new(results), Mutex::new(Vec::new()));
+    let lane = || -> anyhow::Result<()> {
+        let mut editor = editor.clone();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&(number, decoder)) = jobs.get(index) else { return Ok(()) };
+            let task = &tasks[number];
+            match one(task, decoder, args, &mut editor, &results) {
+                Ok(Some(row)) => {
+                    eprintln!("{}/{} {}", number + 1, tasks.len(), table::summary(task, &row));
+                    locked(&done).push((index, row));
+                }
+                stopped => {
+                    next.store(jobs.len(), Ordering::Relaxed);
+                    return stopped.map(|_| ());
+                }
+            }
+        }
+    };
+    let lanes = args.side_by_side.clamp(1, jobs.len().max(1));
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        lanes
+            .into_iter()
+            .try_for_each(|lane| lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    let mut done = std::mem::take(&mut *locked(&done));
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, row)| row).collect())
+}
+
+/// A lane that panicked takes the whole run down; until then its lock is as good as any.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One task with one decoder, run or taken from an earlier run; nothing if the user stopped it.
 fn one(
     task: &Task,
     decoder: DecoderKind,
     args: &Args,
     editor: &mut Editor,
-    results: &mut Results,
+    results: &Mutex<Results>,
 ) -> anyhow::Result<Option<Row>> {
     let (name, route) = (decoder.to_string(), args.options.route.to_string());
     let model = args.options.model_name();
-    if let Some(row) = results.earlier(&task.id, &name, model, &route) {
+    if let Some(row) = locked(results).earlier(&task.id, &name, model, &route) {
         return Ok(Some(row));
     }
-    editor.forget();
+    if args.side_by_side == 1 {
+        editor.forget();
+    }
     let request = task.request();
     let started = Instant::now();
     let result = editor.apply(&request, &args.options.pipeline(decoder), &mut |_| {});
@@ -123,8 +155,11 @@ fn one(
                 asked_route: route,
                 ..Row::default()
             };
-            let row = row.with(result);
-            results.add(&row)?;
+            let mut row = row.with(result);
+            if args.side_by_side > 1 {
+                row.seconds = row.prefill_seconds + row.decode_seconds;
+            }
+            locked(results).add(&row)?;
             Ok(Some(row))
         }
     }

@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use redraft_model::decode::Stats;
 use serde::{Deserialize, Serialize};
 
-use crate::apply::{Applied, ApplyRequest};
+use crate::apply::{Applied, ApplyError, ApplyRequest};
 use crate::cli::UsageError;
 
 /// One edit to make, and how it should come out.
@@ -76,6 +76,9 @@ pub(super) struct Row {
     pub(super) why: Vec<String>,
     /// Why there is no output.
     pub(super) error: Option<String>,
+    /// What the model had written when it was stopped for not coming to an end.
+    #[serde(default)]
+    pub(super) unfinished: Option<String>,
     /// The model, and the route that was asked for: a run is gone on with only if they are the same.
     pub(super) model: String,
     pub(super) asked_route: String,
@@ -96,7 +99,15 @@ impl Row {
                     ..self.with_stats(&stats)
                 }
             }
-            Err(error) => Row { error: Some(format!("{error:#}")), asks: true, ..self },
+            Err(error) => {
+                let row = Row { error: Some(format!("{error:#}")), asks: true, ..self };
+                match error.downcast() {
+                    Ok(ApplyError::Endless { written, stats }) => {
+                        Row { unfinished: Some(written), ..row.with_stats(&stats) }
+                    }
+                    _ => row,
+                }
+            }
         }
     }
 

@@ -149,13 +149,31 @@ pub(super) fn disagreements(rows: &[Row]) -> Option<(usize, Vec<&str>)> {
         outputs.entry(&row.id).or_default().push(row);
     }
     outputs.retain(|_, rows| rows.len() > 1);
-    let differ = |rows: &&Vec<&Row>| rows.iter().any(|row| row.output != rows[0].output);
+    let differ = |rows: &&Vec<&Row>| rows.iter().any(|row| written(row) != written(rows[0]));
     let different = outputs.iter().filter(|(_, rows)| differ(rows)).map(|(id, _)| *id).collect();
     (!outputs.is_empty()).then_some((outputs.len(), different))
 }
 
-/// One word for the line that is printed after each task.
-pub(super) fn word(task: &Task, row: &Row) -> &'static str {
+/// What the decoder wrote, to its end or not.
+fn written(row: &Row) -> (Option<&str>, Option<&str>) {
+    (row.output.as_deref(), row.unfinished.as_deref())
+}
+
+/// The line that is printed after each task.
+pub(super) fn summary(task: &Task, row: &Row) -> String {
+    format!(
+        "{} {} {}: {} in {:.2} s, {:.1} tokens a forward, {:.0} tokens/s",
+        task.id,
+        row.decoder,
+        row.route.as_deref().unwrap_or("-"),
+        word(task, row),
+        row.seconds,
+        row.tokens as f64 / row.forwards.max(1) as f64,
+        row.tokens as f64 / row.decode_seconds.max(1e-9),
+    )
+}
+
+fn word(task: &Task, row: &Row) -> &'static str {
     match (verdict(task, row), row.asks, row.error.is_some()) {
         (_, _, true) => "failed",
         (Verdict::Exact, false, _) => "exact",
@@ -265,8 +283,10 @@ mod tests {
             row("1", "e", Some("a"), false),
             row("2", "d", Some("a"), false),
             row("2", "e", Some("a\n"), false),
+            Row { unfinished: Some("x".to_owned()), ..row("3", "d", None, true) },
+            Row { unfinished: Some("y".to_owned()), ..row("3", "e", None, true) },
         ];
-        assert_eq!(disagreements(&rows), Some((2, vec!["2"])));
+        assert_eq!(disagreements(&rows), Some((3, vec!["2", "3"])));
         assert_eq!(disagreements(&rows[..2]), Some((1, vec![])));
         assert_eq!(disagreements(&rows[..1]), None);
     }
