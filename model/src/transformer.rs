@@ -6,7 +6,7 @@
 use crate::config::{Architecture, Config};
 use crate::error::ModelError;
 use crate::gguf::{GgufFile, TensorBytes};
-use crate::kernels::attention::{Heads, attention};
+use crate::kernels::attention::{Heads, Span, attention};
 use crate::kernels::isa::Isa;
 use crate::kernels::linear::{argmax, linear};
 use crate::kernels::ops::{Rotary, add, rms_norm, swiglu};
@@ -234,14 +234,16 @@ impl Transformer {
                 }
             }
         });
-        let (width, mut row) = (heads * d, 0);
+        let mut row = 0;
+        let mut spans = Vec::with_capacity(segments.len());
         for Segment { cache, tokens } in segments.iter() {
-            let (kv, start) = (&cache.layers[index], cache.len() - tokens.len());
-            let (qkv, out) = (&w.qkv[row * stride..], &mut w.attended[row * width..]);
-            attention(isa, pool, self.config.heads, kv, start, tokens.len(), qkv, stride, out);
-            row += tokens.len();
+            let (start, tokens) = (cache.len() - tokens.len(), tokens.len());
+            spans.push(Span { cache: &cache.layers[index], start, tokens, row });
+            row += tokens;
         }
+        attention(isa, pool, self.config.heads, &spans, &w.qkv, stride, &mut w.attended);
 
+        let width = heads * d;
         let attended = &w.attended;
         w.activations.reshape(m, width);
         w.activations.fill(isa, pool, width, &|row, out| {

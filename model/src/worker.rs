@@ -1,7 +1,8 @@
 //! The worker: one thread owns weights, caches and working memory; requests go in, events come out.
 //!
 //! Every request is answered by exactly one [`Event::Finished`]. After each forward pass the worker looks for
-//! cancellations and for more urgent requests, so both take effect within one chunk. A panic ends its request only.
+//! cancellations and for more urgent requests, so both take effect within one chunk. A panic ends its request, and those
+//! that share its forward.
 
 use crate::decode::{
     DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Stats, Step, StopReason, decode_together,

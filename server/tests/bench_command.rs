@@ -101,4 +101,9 @@ fn both_decoders_give_the_same_text() {
     assert_eq!(rows[1]["cached_tokens"], 0, "the second decoder starts as cold as the first");
     assert_eq!(rows[0]["tokens"], rows[1]["tokens"]);
     assert!(rows[1]["forwards"].as_u64() < rows[0]["forwards"].as_u64(), "{rows:?}");
+
+    let args = ["--route", "model", "--decoder", "autoregressive,speculative-edit", "--side-by-side", "3"];
+    let (code, out, err) = run(&mut bench(folder.path(), &args));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("identical on all"), "{out}");
 }

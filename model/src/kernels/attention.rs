@@ -114,34 +114,49 @@ pub struct Heads {
     pub head_dim: usize,
 }
 
-/// Attention of `m` tokens at positions `start..start + m`, causal over all that `cache` holds up to each.
+/// Neighbouring tokens of one sequence.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    /// The sequence's keys and values, those of these tokens included.
+    pub cache: &'a LayerCache,
+    /// Position of the first token.
+    pub start: usize,
+    /// Number of tokens.
+    pub tokens: usize,
+    /// Row of the first token in the queries and the output.
+    pub row: usize,
+}
+
+/// Attention of the tokens of every span, causal over all that their cache holds up to each.
 ///
-/// `qkv` is `[m][stride]` with the rotated queries first; `out` is `[m][heads * head_dim]`.
-#[allow(clippy::too_many_arguments)]
+/// `qkv` is `[rows][stride]` with the rotated queries first; `out` is `[rows][heads * head_dim]`.
 pub fn attention(
     isa: Isa,
     pool: &Pool,
     shape: Heads,
-    cache: &LayerCache,
-    start: usize,
-    m: usize,
+    spans: &[Span<'_>],
     qkv: &[f32],
     stride: usize,
     out: &mut [f32],
 ) {
     let width = shape.heads * shape.head_dim;
-    assert!(start + m <= cache.capacity && shape.head_dim.is_multiple_of(KEYS));
-    assert!(m == 0 || qkv.len() >= (m - 1) * stride + width && out.len() >= m * width);
+    assert!(shape.head_dim.is_multiple_of(KEYS));
+    // The last tokens see the most keys: they go first, so that no thread is left with them.
+    let mut tiles = Vec::new();
+    for (index, span) in spans.iter().enumerate().filter(|(_, span)| span.tokens > 0) {
+        assert!(span.start + span.tokens <= span.cache.capacity);
+        let last = span.row + span.tokens - 1;
+        assert!(qkv.len() >= last * stride + width && out.len() >= (last + 1) * width);
+        tiles.extend((0..span.tokens).step_by(TOKENS).rev().map(|first| (index, first)));
+    }
     let out = out.as_mut_ptr() as usize;
-    let tiles = m.div_ceil(TOKENS);
-    pool.for_each(tiles * shape.kv_heads, &|task, _| {
-        // The last tokens see the most keys: they go first, so that no thread is left with them.
-        let (tile, head) = (tiles - 1 - task / shape.kv_heads, task % shape.kv_heads);
-        let first = tile * TOKENS;
-        let tokens = TOKENS.min(m - first);
+    pool.for_each(tiles.len() * shape.kv_heads, &|task, _| {
+        let ((index, first), head) = (tiles[task / shape.kv_heads], task % shape.kv_heads);
+        let span = spans[index];
+        let tokens = TOKENS.min(span.tokens - first);
         BUFFERS.with_borrow_mut(|buffers| {
             buffers.reshape(tokens * shape.heads / shape.kv_heads, shape.head_dim);
-            dispatch(isa, Tile { shape, cache, start, first, tokens, head, qkv, stride, out, buffers });
+            dispatch(isa, Tile { shape, span, first, tokens, head, qkv, stride, out, buffers });
         });
     });
 }
@@ -183,8 +198,8 @@ impl Buffers {
 /// The queries of some tokens that share one key/value head.
 struct Tile<'a> {
     shape: Heads,
-    cache: &'a LayerCache,
-    start: usize,
+    span: Span<'a>,
+    /// First token, counted within the span.
     first: usize,
     tokens: usize,
     head: usize,
@@ -205,16 +220,17 @@ impl Kernel for Tile<'_> {
         let b = self.buffers;
         let scale = S::splat(1.0 / (d as f32).sqrt());
         for row in 0..rows {
-            let from = (self.first + row / group) * self.stride + (self.head * group + row % group) * d;
+            let from = (self.span.row + self.first + row / group) * self.stride
+                + (self.head * group + row % group) * d;
             for i in (0..d).step_by(LANES) {
                 S::load(&self.qkv[from + i..]).mul(scale).store(&mut b.queries[row * d + i..]);
             }
         }
-        let first_position = self.start + self.first;
+        let first_position = self.span.start + self.first;
         let end = first_position + self.tokens;
         for block in (0..end).step_by(KEYS) {
             let used = KEYS.min(end - block);
-            convert::<S>(self.cache, self.head, block, used, b);
+            convert::<S>(self.span.cache, self.head, block, used, b);
             for first in (0..rows).step_by(ROWS) {
                 match rows - first {
                     1 => scores::<S, 1>(b, first, d),
@@ -242,7 +258,8 @@ impl Kernel for Tile<'_> {
         }
         let width = self.shape.heads * d;
         for row in 0..rows {
-            let to = (self.first + row / group) * width + (self.head * group + row % group) * d;
+            let to =
+                (self.span.row + self.first + row / group) * width + (self.head * group + row % group) * d;
             // SAFETY: `attention` checked the buffer; each (token, head) is one task's own.
             let out = unsafe { std::slice::from_raw_parts_mut((self.out as *mut f32).add(to), d) };
             let inverse = S::splat(1.0 / b.softmax[row].1);

@@ -1,6 +1,6 @@
 //! Linear layers and attention against plain f64 sums, and every instruction set against the portable one, bit for bit.
 
-use super::attention::{Heads, LayerCache, attention};
+use super::attention::{Heads, LayerCache, Span, attention};
 use super::blocks::Blocks;
 use super::isa::Isa;
 use super::linear::{argmax, linear};
@@ -203,7 +203,8 @@ fn attend(isa: Isa, pool: &Pool, tokens: usize, chunk: usize) -> Vec<f32> {
             }
         }
         let mut part = vec![f32::NAN; m * heads * d];
-        attention(isa, pool, SHAPE, &cache, start, m, rows, stride, &mut part);
+        let span = Span { cache: &cache, start, tokens: m, row: 0 };
+        attention(isa, pool, SHAPE, &[span], rows, stride, &mut part);
         out.extend(part);
     }
     out

@@ -287,7 +287,9 @@ impl Task<'_> {
         let twin = merges.iter().find(|merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output));
         let mut why = self.damage(&rewrite.output);
         let confidence = twin.map_or(ALONE, |merge| merge.confidence);
-        if twin.is_none() {
+        if twin.is_none() && same_text(&self.request.original, &rewrite.output) {
+            why = vec!["The model left the file as it was, though the suggestion asks for a change.".into()];
+        } else if twin.is_none() {
             why.extend(
                 merges
                     .first()

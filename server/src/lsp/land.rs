@@ -59,7 +59,7 @@ pub(super) async fn land(
 ) -> Result<Landed, JobError> {
     let edits = job.edits(&applied.output);
     if edits.is_empty() {
-        return Ok(Landed::Unchanged);
+        return unchanged(applied);
     }
     let client = shared.client();
     let annotates = match way {
@@ -79,6 +79,11 @@ pub(super) async fn land(
     }
     send(shared, &job.subject, &edits, ask).await?;
     Ok(Landed::Applied)
+}
+
+/// No edit came of it: the file reads so already, or what was made is not to be trusted.
+fn unchanged(applied: &Applied) -> Result<Landed, JobError> {
+    if applied.asks { Err(JobError::refused(sentence(applied))) } else { Ok(Landed::Unchanged) }
 }
 
 fn sentence(applied: &Applied) -> String {
@@ -235,7 +240,7 @@ impl Stream {
     /// The apply has ended: brings the file to its final text, and asks about it where the guard wants that.
     pub(super) async fn finish(&mut self, shared: &Shared, applied: &Applied) -> Result<Landed, JobError> {
         if self.job.edits(&applied.output).is_empty() {
-            return Ok(Landed::Unchanged);
+            return unchanged(applied);
         }
         if applied.asks {
             let question = format!(

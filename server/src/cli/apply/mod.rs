@@ -97,7 +97,7 @@ fn report(args: &Args, path: &str, original: &str, applied: &Applied, held_back:
     let (added, removed) = show::counts(original, &applied.output);
     let lines = format!("+{added} -{removed} lines");
     let how = format!("{}, confidence {:.2}", applied.route, applied.confidence);
-    if applied.output == original {
+    if applied.output == original && !held_back {
         eprintln!("{path} is already as the suggestion says; nothing to change");
     } else if args.write && !held_back {
         eprintln!("wrote {path}: {lines} ({how})");
@@ -110,7 +110,9 @@ fn report(args: &Args, path: &str, original: &str, applied: &Applied, held_back:
         for reason in &applied.why {
             eprintln!("  - {reason}");
         }
-        eprintln!("look at the diff; --yes accepts it");
+        if applied.output != original {
+            eprintln!("look at the diff; --yes accepts it");
+        }
     }
 }
 
