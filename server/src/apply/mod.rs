@@ -12,6 +12,7 @@ mod text;
 use std::fmt;
 use std::str::FromStr;
 
+use redraft_grammars::Language;
 use redraft_model::{DecoderKind, ModelError, ModelHandle, Stats};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -199,7 +200,7 @@ pub fn apply(
     let file = FileText::new(&request.original);
     let suggestion =
         suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
-    let merges = merge::merge(&file.lines(), &suggestion);
+    let merges = merge::merge(&file.lines(), &suggestion, language(request));
     if cancel.is_cancelled() {
         return Err(ApplyError::Cancelled);
     }
@@ -227,6 +228,12 @@ pub fn apply(
         (Err(_), Err(error)) if options.route == Route::Auto => Err(error.into()),
         (Err(error), _) => Err(error),
     }
+}
+
+/// The language that the client names, or the path's.
+fn language(request: &ApplyRequest) -> Option<Language> {
+    let named = request.language.as_deref().and_then(Language::by_name);
+    named.or_else(|| request.path.as_deref().and_then(Language::from_path))
 }
 
 /// One apply: the request, read.

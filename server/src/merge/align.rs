@@ -70,10 +70,8 @@ pub(super) struct Problem {
     pub(super) jumps: Vec<Option<Gap>>,
     /// Price of deleting each line of the file.
     pub(super) delete: Vec<f32>,
-    /// Which lines of the file are blank.
-    pub(super) blank: Vec<bool>,
-    /// Price of a blank line more or less between unchanged lines.
-    pub(super) blank_drift: f32,
+    /// Of each blank line of the file, the price of its missing between unchanged lines.
+    pub(super) spare: Vec<Option<f32>>,
     /// Price of starting a stretch of new lines.
     pub(super) open: f32,
     /// Price of starting a stretch with removed or changed lines.
@@ -203,9 +201,9 @@ impl Problem {
         for at in 0..self.size {
             let (cost, state) = self.start_edit(&table.cost[base + at]);
             table.offer(base + at + 1, EDIT, cost + self.delete[at], From::Delete, state);
-            if self.blank[at] {
+            if let Some(spare) = self.spare[at] {
                 for state in SETTLED {
-                    let cost = table.cost[base + at][state] + self.blank_drift;
+                    let cost = table.cost[base + at][state] + spare;
                     table.offer(base + at + 1, state, cost, From::SpareBlank, state);
                 }
             }

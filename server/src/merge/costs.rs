@@ -80,6 +80,18 @@ pub(crate) struct Costs {
     pub(crate) scope_gap: f32,
     /// A gap after an item shown to its end that starts inside it.
     pub(crate) scope_tail: f32,
+    /// The same of a gap that no marker shows.
+    pub(crate) scope_tail_jump: f32,
+    /// The same in a suggestion without markers.
+    pub(crate) scope_tail_bare: f32,
+    /// One of two blank lines in a row less.
+    pub(crate) blank_double: f32,
+    /// A gap that no marker shows inside an item that the suggestion shows.
+    pub(crate) jump_item: f32,
+    /// The share of its price that a new line costs in an item whose name the file does not have.
+    pub(crate) insert_fresh: f32,
+    /// A line in such an item that stands for a line of another one.
+    pub(crate) scope_fresh: f32,
     /// A blank line more beside a marker.
     pub(crate) blank_marker: f32,
     /// A gap that starts or ends inside an item that the text beside it is not in.
@@ -129,7 +141,13 @@ impl Default for Costs {
             scope: 0.9,
             scope_far: 0.108,
             scope_gap: 1.5,
-            scope_tail: 1.0,
+            scope_tail: 2.0,
+            scope_tail_jump: 0.5,
+            scope_tail_bare: 1.5,
+            jump_item: 1.5,
+            insert_fresh: 0.5,
+            scope_fresh: 0.05,
+            blank_double: 0.5,
             blank_marker: 0.5,
             split_item: 1.0,
             delete_unnamed: 0.324,
@@ -157,6 +175,24 @@ impl Costs {
                 hanging: usual.hanging * 0.3,
                 ..usual
             },
+            // The outline counts for more, for less, for nothing.
+            Costs {
+                bind: usual.bind * 2.0,
+                scope: usual.scope * 3.0,
+                scope_far: usual.scope_far * 5.0,
+                scope_gap: usual.scope_gap * 2.0,
+                delete_unnamed: usual.delete_unnamed * 4.0,
+                split_item: usual.split_item * 2.0,
+                ..usual
+            },
+            Costs {
+                bind: usual.bind * 0.4,
+                scope: usual.scope * 0.3,
+                scope_far: 0.0,
+                delete_unnamed: 0.1,
+                ..usual
+            },
+            Costs { scope_tail: usual.scope_tail * 2.5, marker_deeper: usual.marker_deeper * 2.0, ..usual },
         ]
     }
 }

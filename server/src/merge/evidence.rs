@@ -1,9 +1,10 @@
 //! What speaks for and against a merge, counted: the base of its confidence.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::OutputLine;
 use super::align::Step;
+use super::outline::is_head;
 use super::snippet::{File, Piece};
 
 /// Counts over one merge.
@@ -11,6 +12,8 @@ use super::snippet::{File, Piece};
 pub struct Evidence {
     /// The share of views (see `costs::Costs`) that lead to this merge.
     pub agreement: f64,
+    /// The usual prices lead to this merge.
+    pub usual: bool,
     /// How many different merges the views lead to.
     pub readings: usize,
     /// Bit i: the i-th further view leads to another merge than the usual prices.
@@ -45,6 +48,18 @@ pub struct Evidence {
     pub unbalanced: bool,
     /// A kept stretch begins deeper than the text before it, without reason.
     pub hanging: usize,
+    /// Stretches of the suggestion with an edit but without a line that stands once in the file.
+    pub floating: usize,
+    /// Edited stretches with only brackets and blank lines between them and a gap.
+    pub weak_edits: usize,
+    /// Items that the file would have fewer of.
+    pub gone: usize,
+    /// Items that would stand in the file twice.
+    pub doubled: usize,
+    /// Comments and attributes taken from above an item that stays, without any in their place.
+    pub bared: usize,
+    /// Places where the syntax tree is broken and was not before.
+    pub broken: usize,
     /// The price of the alignment.
     pub cost: f64,
 }
@@ -112,7 +127,75 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
         }
         index += run;
     }
+    (evidence.floating, evidence.weak_edits) = places(file, pieces, steps);
+    evidence.bared = steps
+        .windows(2)
+        .filter(|pair| match pair {
+            [Step::Delete { at }, Step::Same { at: next, .. } | Step::Change { at: next, .. }] => {
+                *next == at + 1 && file.lines[*next].header.is_some() && is_head(file.text[*at])
+            }
+            _ => false,
+        })
+        .count();
+    (evidence.gone, evidence.doubled) = items(file, pieces, output);
     evidence
+}
+
+/// Counts edited stretches between two gaps that no unique line places, and those that end in a gap all but at once.
+fn places(file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> (usize, usize) {
+    let (mut floating, mut weak) = (0, 0);
+    let is_gap = |step: &Step| matches!(step, Step::Keep { start, end, .. } if end > start);
+    for stretch in steps.split(is_gap) {
+        let strong = |step: &Step| matches!(step, Step::Same { row, .. } if pieces[*row].line.weight > 0.5);
+        let says = |step: &Step| match step {
+            Step::Insert { row } | Step::Change { row, .. } => !pieces[*row].line.blank,
+            Step::Delete { at } => !file.lines[*at].blank,
+            _ => false,
+        };
+        let unique = |step: &Step| match step {
+            Step::Same { at, .. } => file.lines[*at].weight > 0.5 && file.alike(&file.lines[*at]).len() == 1,
+            _ => false,
+        };
+        if !stretch.iter().any(says) {
+            continue;
+        }
+        floating += usize::from(!stretch.iter().any(unique));
+        let first = stretch.iter().position(says).unwrap_or(0);
+        let last = stretch.iter().rposition(says).unwrap_or(0);
+        weak += usize::from(first > 0 && !stretch[..first].iter().any(strong));
+        weak += usize::from(last + 1 < stretch.len() && !stretch[last..].iter().any(strong));
+    }
+    (floating, weak)
+}
+
+/// Counts items that the edited file has fewer of, and those that it has once more although the suggestion shows them
+/// once and the file had them.
+fn items(file: &File<'_>, pieces: &[Piece], output: &[OutputLine]) -> (usize, usize) {
+    let mut balance: HashMap<u32, [usize; 3]> = HashMap::new();
+    for header in file.lines.iter().filter_map(|line| line.header) {
+        balance.entry(header).or_default()[0] += 1;
+    }
+    for line in output {
+        let header = match (line.original, line.row) {
+            (Some(at), _) => file.lines[at].header,
+            (None, Some(row)) => pieces[row].line.header,
+            _ => None,
+        };
+        if let Some(header) = header {
+            balance.entry(header).or_default()[1] += 1;
+        }
+    }
+    for header in pieces.iter().filter(|piece| !piece.marker).filter_map(|piece| piece.line.header) {
+        balance.entry(header).or_default()[2] += 1;
+    }
+    let (mut gone, mut come, mut doubled) = (0_usize, 0, 0);
+    for [before, after, shown] in balance.into_values() {
+        gone += before.saturating_sub(after);
+        come += after.saturating_sub(before);
+        doubled += usize::from(before > 0 && after > before && shown < after);
+    }
+    // A renamed item is not gone.
+    (gone.saturating_sub(come), doubled)
 }
 
 /// A kept stretch that starts deeper than the new text before it.

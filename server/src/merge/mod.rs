@@ -20,6 +20,7 @@ mod snippet;
 #[cfg(test)]
 mod tests;
 
+use redraft_grammars::{Language, error_ranges};
 use thiserror::Error;
 
 use crate::suggestion::{Body, Element, Suggestion};
@@ -83,22 +84,28 @@ pub enum MergeError {
     TooLarge,
 }
 
-/// Merges `suggestion` into `original` in every plausible way, the best first; never an empty list.
-pub fn merge(original: &[&str], suggestion: &Suggestion) -> Result<Vec<Merge>, MergeError> {
-    merge_priced(original, suggestion, &Costs::default(), &Costs::views())
+/// Merges `suggestion` into `original` in every plausible way, the best first; never an empty list. Where `language` has a
+/// grammar, a reading that breaks the syntax is less likely.
+pub fn merge(
+    original: &[&str],
+    suggestion: &Suggestion,
+    language: Option<Language>,
+) -> Result<Vec<Merge>, MergeError> {
+    merge_priced(original, suggestion, language, &Costs::default(), &Costs::views())
 }
 
 /// [`merge`] at given prices and views.
 fn merge_priced(
     original: &[&str],
     suggestion: &Suggestion,
+    language: Option<Language>,
     costs: &Costs,
     views: &[Costs],
 ) -> Result<Vec<Merge>, MergeError> {
     let file = snippet::File::new(original);
     match &suggestion.body {
         Body::Hunks(found) => hunks::merge(&file, found),
-        Body::Snippets(blocks) => merge_snippets(&file, blocks, suggestion.chatty, costs, views),
+        Body::Snippets(blocks) => merge_snippets(&file, blocks, suggestion.chatty, language, costs, views),
     }
 }
 
@@ -106,6 +113,7 @@ fn merge_snippets(
     file: &snippet::File<'_>,
     blocks: &[Vec<Element>],
     sloppy: bool,
+    language: Option<Language>,
     usual: &Costs,
     views: &[Costs],
 ) -> Result<Vec<Merge>, MergeError> {
@@ -126,40 +134,70 @@ fn merge_snippets(
     if !file.text.is_empty() && !steps.iter().any(anchored) {
         return Err(MergeError::NoPlace);
     }
+    let grammar = Syntax::new(file.text, language);
     let build = |steps: &[align::Step], cost: f64| {
         let lines = snippet::assemble(file, &pieces, steps, sloppy);
         let mut evidence = evidence::count(file, &pieces, steps, &lines);
+        evidence.broken = grammar.broken(&lines);
         evidence.cost = cost;
         evidence.sloppy = sloppy;
         Merge { lines, reason: String::new(), confidence: 0.0, evidence }
     };
-    let mut merges = vec![(build(&steps, cost), 1_usize)];
+    let mut merges = vec![build(&steps, cost)];
     let views = &views[..views.len().min(affordable(pieces.len() * file.lines.len()))];
-    let mut dissent = 0_u32;
+    // Which views, the usual prices' own among them, lead to each merge.
+    let mut votes = vec![1_u32];
     for (number, costs) in views.iter().enumerate() {
         let (steps, cost) = solve(costs);
-        let merge = build(&steps, cost);
-        let known = merges.iter().position(|(known, _)| known.lines == merge.lines);
-        dissent |= u32::from(known != Some(0)) << number;
-        match known {
-            Some(index) => merges[index].1 += 1,
-            None => merges.push((merge, 1)),
-        }
+        let lines = snippet::assemble(file, &pieces, &steps, sloppy);
+        let known = merges.iter().position(|known| same_text(&known.lines, &lines));
+        let index = known.unwrap_or_else(|| {
+            merges.push(build(&steps, cost));
+            votes.push(0);
+            merges.len() - 1
+        });
+        votes[index] |= 2 << number;
     }
     let readings = merges.len();
-    // The usual prices' merge stays first: it is right more often than the majority.
-    merges[1..].sort_by_key(|(_, votes)| std::cmp::Reverse(*votes));
-    Ok(merges
-        .into_iter()
-        .map(|(mut merge, votes)| {
-            merge.evidence.agreement = votes as f64 / (views.len() + 1) as f64;
-            merge.evidence.readings = readings;
-            merge.evidence.dissent = dissent;
-            merge.reason = describe(&merge.evidence);
-            merge.confidence = confidence::of(&merge.evidence);
-            merge
+    for (merge, votes) in merges.iter_mut().zip(&votes) {
+        merge.evidence.agreement = f64::from(votes.count_ones()) / (views.len() + 1) as f64;
+        merge.evidence.readings = readings;
+        merge.evidence.usual = votes & 1 == 1;
+        merge.evidence.dissent = !votes >> 1 & ((1 << views.len()) - 1);
+        merge.reason = describe(&merge.evidence);
+    }
+    confidence::rank(&mut merges);
+    Ok(merges)
+}
+
+/// Whether two merges read the same, wherever their lines come from.
+fn same_text(a: &[OutputLine], b: &[OutputLine]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.text == b.text)
+}
+
+/// The syntax tree of the file, and how much of it an edit breaks.
+struct Syntax {
+    language: Option<Language>,
+    errors: usize,
+}
+
+impl Syntax {
+    fn new(text: &[&str], language: Option<Language>) -> Self {
+        let language = language.filter(|language| language.grammar().is_some());
+        Syntax { language, errors: language.map_or(0, |language| errors(language, &text.join("\n"))) }
+    }
+
+    /// How many errors a merge has more than the file.
+    fn broken(&self, lines: &[OutputLine]) -> usize {
+        self.language.map_or(0, |language| {
+            let text: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+            errors(language, &text.join("\n")).saturating_sub(self.errors)
         })
-        .collect())
+    }
+}
+
+fn errors(language: Language, text: &str) -> usize {
+    language.parse(text, None).map_or(0, |tree| error_ranges(&tree).len())
 }
 
 /// How many views a problem of `cells` cells can afford.

@@ -149,14 +149,17 @@ pub(crate) fn item_name(line: &str) -> Option<&str> {
 
 /// The sentence in `it("does this", () => {` or `describe "that" do`.
 fn test_name(trimmed: &str) -> Option<&str> {
-    if !trimmed.ends_with(['{', '(']) && !trimmed.ends_with(" do") && !trimmed.ends_with('|') {
+    let block = trimmed.ends_with(" do") || trimmed.ends_with('|');
+    if !block && !trimmed.ends_with(['{', '(']) {
         return None;
     }
     let word = trimmed.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))?;
-    let rest = trimmed[word..].strip_prefix(['(', ' '])?;
+    let rest =
+        trimmed[word..].strip_prefix('(').or_else(|| trimmed[word..].strip_prefix(' ').filter(|_| block))?;
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
     let text = &rest[1..];
-    (word > 0).then(|| text.find(quote).map(|end| &text[..end])).flatten().filter(|text| !text.is_empty())
+    let named = word > 0 && !CONTROL.contains(&&trimmed[..word]);
+    named.then(|| text.find(quote).map(|end| &text[..end])).flatten().filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -196,6 +199,7 @@ mod tests {
             "/// class of things",
             "    call(x);",
             "import { a } from 'b'",
+            "assert \"a\" == str(",
             "",
         ] {
             assert_eq!(item_name(line), None, "{line}");

@@ -104,6 +104,22 @@ fn extent(lines: &[Seen<'_>], header: usize) -> (usize, bool) {
     (end, false)
 }
 
+/// How many lines right above a header belong to it: attributes, decorators, comments of its own depth.
+fn heads_above<'a>(header: usize, line: impl Fn(usize) -> (&'a str, usize)) -> usize {
+    let indent = line(header).1;
+    let is_head = |at: &usize| {
+        let (text, own) = line(*at);
+        own == indent && is_head(text)
+    };
+    (0..header).rev().take_while(is_head).count()
+}
+
+/// Attributes, decorators, comments.
+pub(super) fn is_head(text: &str) -> bool {
+    let text = text.trim_start();
+    ["#[", "@", "//", "/**", "*", "# "].iter().any(|start| text.starts_with(start))
+}
+
 fn is_end(text: &str) -> bool {
     text.strip_prefix("end").is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
@@ -115,9 +131,11 @@ pub(super) struct Binding {
     pub(super) bound: Vec<Option<usize>>,
     /// For each row: the lines of the file's item that it is shown in.
     pub(super) span: Vec<Option<Range<usize>>>,
+    /// For each row: it is part of an item whose name the file does not have.
+    pub(super) fresh: Vec<bool>,
     /// For each row: a marker stands between it and the header of the item that it is shown in.
     pub(super) far: Vec<bool>,
-    /// For each marker right after the end of an item: the lines of the file's item, which is shown to its end.
+    /// For each place between rows right after the end of an item: the lines of the file's item, shown to its end.
     pub(super) ended: Vec<Option<Range<usize>>>,
     /// For each boundary between the file's lines: the indentation of the innermost item that it lies in.
     pub(super) depth: Vec<Option<usize>>,
@@ -167,8 +185,9 @@ pub(super) fn bind(file: &File<'_>, pieces: &[Piece]) -> Binding {
     let mut binding = Binding {
         bound: vec![None; pieces.len()],
         span: vec![None; pieces.len()],
+        fresh: vec![false; pieces.len()],
         far: vec![false; pieces.len()],
-        ended: vec![None; pieces.len()],
+        ended: vec![None; pieces.len() + 1],
         depth: vec![None; file.lines.len() + 1],
         unnamed: vec![false; file.lines.len()],
     };
@@ -181,16 +200,25 @@ pub(super) fn bind(file: &File<'_>, pieces: &[Piece]) -> Binding {
     for (item, own) in shown.iter().zip(found) {
         let Some(own) = own.map(|own| &items[own]) else {
             binding.span[item.header..item.end].fill(None);
+            let hole = (item.header..item.end).find(|row| pieces[*row].marker).unwrap_or(item.end);
+            let known = items.iter().any(|other| other.name == item.name);
+            binding.fresh[item.header..hole].fill(!known);
             continue;
         };
         let hole = (item.header..item.end).find(|row| pieces[*row].marker).unwrap_or(item.end);
         binding.bound[item.header] = Some(own.header);
+        let heads =
+            own.header - heads_above(own.header, |at| (file.text[at], file.lines[at].indent))..own.header;
+        let text = |row: usize| if pieces[row].marker { "" } else { pieces[row].text.as_str() };
+        let shown = heads_above(item.header, |row| (text(row), pieces[row].line.indent));
+        binding.span[item.header - shown..item.header].fill(Some(heads));
+        binding.far[item.header - shown..item.header].fill(false);
         binding.span[item.header + 1..item.end].fill(Some(own.header..own.end));
         binding.far[item.header + 1..hole].fill(false);
         binding.far[hole..item.end].fill(true);
-        let next = (item.end..pieces.len()).find(|row| !pieces[*row].line.blank);
-        if let Some(row) = next.filter(|row| pieces[*row].marker && !pieces[item.end - 1].marker) {
-            binding.ended[row] = Some(own.header..own.end);
+        let next = (item.end..pieces.len()).find(|row| !pieces[*row].line.blank).unwrap_or(pieces.len());
+        if !pieces[item.end - 1].marker {
+            binding.ended[item.end..=next].fill(Some(own.header..own.end));
         }
         if hole == item.end && item.closed && own.closed && item.end > item.header + 1 {
             binding.bound[item.end - 1] = Some(own.end - 1);
@@ -207,12 +235,10 @@ impl Binding {
         let span = |span: &Range<usize>| clip(span.start)..clip(span.end);
         Binding {
             bound: self.bound[rows.clone()].iter().map(|line| line.and_then(within)).collect(),
-            span: self.span[rows.clone()]
-                .iter()
-                .map(|own| own.as_ref().map(span).filter(|span| !span.is_empty()))
-                .collect(),
+            span: self.span[rows.clone()].iter().map(|own| own.as_ref().map(span)).collect(),
+            fresh: self.fresh[rows.clone()].to_vec(),
             far: self.far[rows.clone()].to_vec(),
-            ended: self.ended[rows].iter().map(|own| own.as_ref().map(span)).collect(),
+            ended: self.ended[rows.start..=rows.end].iter().map(|own| own.as_ref().map(span)).collect(),
             depth: self.depth[at.start..=at.end].to_vec(),
             unnamed: self.unnamed[at.clone()].to_vec(),
         }

@@ -1,5 +1,7 @@
 //! Undoing what copying through a chat does to a snippet as a whole: lost indentation, tabs turned into spaces.
 
+use std::collections::HashMap;
+
 use super::lines::Line;
 use super::snippet::{File, Piece};
 
@@ -69,22 +71,31 @@ fn restore_tabs(file: &File<'_>, pieces: Vec<Piece>) -> Vec<Piece> {
         let spaces = leading(text).len();
         format!("{}{}{}", "\t".repeat(spaces / unit), " ".repeat(spaces % unit), &text[spaces..])
     };
-    let hits = |unit: usize| {
-        let fits = |piece: &&Piece| {
+    // A snippet may have lost some of its indentation besides: the right unit is the one at which most lines miss the
+    // same number of tabs.
+    let hits = |unit: usize| -> f32 {
+        let mut votes: HashMap<usize, f32> = HashMap::new();
+        for piece in pieces.iter().filter(|piece| !piece.marker && piece.line.weight >= 0.6) {
             let spaces = leading(&piece.text).len();
-            let tabs = |at: &u32| leading(file.text[*at as usize]).len();
-            spaces > 0
-                && spaces.is_multiple_of(unit)
-                && file
-                    .alike(&piece.line)
-                    .iter()
-                    .any(|at| file.text[*at as usize].starts_with('\t') && tabs(at) == spaces / unit)
-        };
-        pieces.iter().filter(|piece| !piece.line.blank).filter(fits).count()
+            let alike = file.alike(&piece.line);
+            if !spaces.is_multiple_of(unit) {
+                continue;
+            }
+            let tabs = |at: &u32| file.text[*at as usize].bytes().take_while(|byte| *byte == b'\t').count();
+            let mut missing: Vec<usize> =
+                alike.iter().filter_map(|at| tabs(at).checked_sub(spaces / unit)).collect();
+            missing.sort_unstable();
+            missing.dedup();
+            for lost in &missing {
+                *votes.entry(*lost).or_insert(0.0) += 1.0 / missing.len() as f32;
+            }
+        }
+        votes.into_values().fold(0.0, f32::max)
     };
-    let Some(unit) =
-        [4, 2, 8, 3].into_iter().rev().max_by_key(|unit| hits(*unit)).filter(|unit| hits(*unit) > 0)
-    else {
+    let indented = |piece: &Piece| !piece.line.blank && piece.text.starts_with(' ');
+    let best =
+        [4, 2, 8, 3].into_iter().rev().map(|unit| (unit, hits(unit))).max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((unit, _)) = best.filter(|(_, hits)| *hits > 0.0 && pieces.iter().any(indented)) else {
         return pieces;
     };
     pieces.into_iter().map(|piece| with_text(&piece, convert(&piece.text, unit))).collect()

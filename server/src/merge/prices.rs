@@ -62,6 +62,9 @@ pub(super) fn problem(
         if binding.bound[row].is_some() {
             insert += costs.bind;
         }
+        if binding.fresh[row] {
+            insert *= costs.insert_fresh;
+        }
         let beside =
             |row: Option<usize>| row.and_then(|row| pieces.get(row)).is_some_and(|piece| piece.marker);
         let spare = match (beside(row.checked_sub(1)) || beside(Some(row + 1)), sloppy) {
@@ -75,10 +78,32 @@ pub(super) fn problem(
     let jumps = (0..=pieces.len())
         .map(|row| {
             let inner = (row > 0 || ends.first) && (row < pieces.len() || ends.last);
-            inner.then(|| jump(file, pieces, row, has_markers, costs)).flatten()
+            let mut gap = inner.then(|| jump(file, pieces, row, has_markers, costs)).flatten()?;
+            if let Some(span) = binding.ended[row].as_ref().filter(|_| row > 0) {
+                let size = gap.start.len() - 1;
+                let inside = &mut gap.start[span.start.min(size)..span.end.min(size)];
+                let price = if has_markers { costs.scope_tail_jump } else { costs.scope_tail_bare };
+                inside.iter_mut().for_each(|start| *start += price);
+            }
+            // An item shown without a marker is shown whole.
+            let same = |row: usize| binding.span.get(row).is_some_and(Option::is_some);
+            if row > 0 && same(row - 1) && same(row) && binding.ended[row].is_none() {
+                gap.start.iter_mut().for_each(|start| *start += costs.jump_item);
+            }
+            Some(gap)
         })
         .collect();
     let blank = if sloppy { costs.delete_blank.max(costs.blank_sloppy * 1.2) } else { costs.delete_blank };
+    let is_blank = |at: usize| file.lines.get(at).is_some_and(|line| line.blank);
+    let spare = |at: usize| {
+        let double = is_blank(at + 1) || at.checked_sub(1).is_some_and(is_blank);
+        let price = match (sloppy, double) {
+            (true, _) => costs.blank_sloppy,
+            (false, true) => costs.blank_double,
+            (false, false) => costs.blank_drift,
+        };
+        is_blank(at).then_some(price)
+    };
     let delete = |(at, line): (usize, &Line)| match line {
         line if line.blank => blank,
         _ if binding.unnamed[at] => costs.delete * line.weight + costs.delete_unnamed,
@@ -91,8 +116,7 @@ pub(super) fn problem(
         rows,
         jumps,
         delete,
-        blank: file.lines.iter().map(|line| line.blank).collect(),
-        blank_drift: if sloppy { costs.blank_sloppy } else { costs.blank_drift },
+        spare: (0..file.lines.len()).map(spare).collect(),
         open: costs.open,
         open_edit: costs.open_edit,
         one_sided: costs.one_sided * if has_markers { 1.0 } else { costs.edge_bare },
@@ -119,6 +143,9 @@ fn against_binding(
             && old != new
         {
             pair.cost += costs.rename;
+        }
+        if binding.fresh[row] && (binding.depth[at].is_some() || file.lines[at].header.is_some()) {
+            pair.cost += costs.scope_fresh * piece.line.weight;
         }
         if let Some(span) = &binding.span[row]
             && !span.contains(&at)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::OutputLine;
 use super::align::Step;
 use super::lines::Line;
+use super::outline::is_head;
 use crate::suggestion::Element;
 
 /// One row as text, with what the aligner knows of it.
@@ -63,22 +64,21 @@ pub(super) fn pieces(blocks: &[Vec<Element>]) -> Vec<Piece> {
     pieces
 }
 
-/// A suggestion without markers shows whole items: attributes and comments right above an item in the file give way to
-/// the ones that the suggestion shows for it.
+/// Items are shown whole: attributes and comments right above an item in the file give way to the ones that the
+/// suggestion shows for it. Where it has markers, only to ones that read like them.
 pub(super) fn replace_item_heads(file: &File<'_>, pieces: &[Piece], steps: &mut Vec<Step>) {
-    if pieces.iter().any(|piece| piece.marker) {
-        return;
-    }
-    let is_head = |text: &str| {
-        let text = text.trim_start();
-        ["#[", "@", "///", "/**", "*", "//"].iter().any(|start| text.starts_with(start))
-    };
+    let has_markers = pieces.iter().any(|piece| piece.marker);
+    let alike = |old: usize, row: usize| file.lines[old].similarity(&pieces[row].line) >= 0.5;
     for index in 0..steps.len() {
         let Step::Keep { start, end, .. } = steps[index] else { continue };
-        let heads = steps[index + 1..]
+        let rows: Vec<usize> = steps[index + 1..]
             .iter()
-            .take_while(|step| matches!(step, Step::Insert { row } if is_head(&pieces[*row].text)))
-            .count();
+            .map_while(|step| match step {
+                Step::Insert { row } if is_head(&pieces[*row].text) => Some(*row),
+                _ => None,
+            })
+            .collect();
+        let heads = rows.len();
         let same_line = match steps.get(index + 1 + heads) {
             Some(Step::Same { at, .. } | Step::Change { at, .. }) => *at == end,
             _ => false,
@@ -87,7 +87,8 @@ pub(super) fn replace_item_heads(file: &File<'_>, pieces: &[Piece], steps: &mut 
             continue;
         }
         let old = (start..end).rev().take_while(|at| is_head(file.text[*at])).count();
-        if old > 0 && old <= heads + 1 {
+        let reads_like = (end - old..end).any(|old| rows.iter().any(|row| alike(old, *row)));
+        if old > 0 && old <= heads + 1 && (!has_markers || reads_like) {
             steps[index] = Step::Keep { start, end: end - old, marked: false };
             let deleted = (end - old..end).map(|at| Step::Delete { at });
             steps.splice(index + 1..index + 1, deleted);
@@ -113,7 +114,8 @@ pub(super) fn keep_blank_lines(
         let (before, after) = (index.checked_sub(1).map(|before| &steps[before]), steps.get(index + 1));
         let beside_edit = edits(before) || edits(after);
         let beside_removal = removes(before) || removes(after);
-        let beside_blank = matches!(before, Some(Step::Same { at, .. } | Step::Keep { start: at, .. }) if file.lines.get(*at).is_some_and(|line| line.blank));
+        let is_blank = |step: Option<&Step>| matches!(step, Some(Step::Same { at, .. } | Step::Keep { start: at, .. }) if file.lines.get(*at).is_some_and(|line| line.blank));
+        let beside_blank = is_blank(before) || is_blank(after);
         steps[index] = match steps[index] {
             Step::SpareBlank { at }
                 if (sloppy && !beside_removal) || (beside_blank && (collapsed || !beside_edit)) =>
@@ -141,7 +143,9 @@ pub(super) fn keep_blank_lines(
         if edits(Some(&step)) {
             run.push(step);
         } else {
+            let after = settle_distance(file, pieces, &mut run, &mut output, Some(&step), collapsed);
             settle_run(file, pieces, &mut run, &mut output, sloppy);
+            output.extend(after);
             output.push(step);
         }
     }
@@ -157,13 +161,61 @@ fn beside_marker(pieces: &[Piece], row: usize) -> bool {
 
 /// Whether a suggestion shows one blank line throughout where the file has two between its items.
 fn collapses_blank_lines(file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> bool {
-    let doubled = pieces.windows(2).any(|pair| pair[0].line.blank && pair[1].line.blank);
+    let distances = pieces.windows(3).filter(|three| three[1].line.blank && three[2].line.header.is_some());
+    let single = distances.filter(|three| three[2].line.indent == 0 && !three[0].line.blank).count();
     let spare = steps.windows(2).any(|pair| match (pair[0], pair[1]) {
-        (Step::Same { at, .. }, Step::SpareBlank { .. })
-        | (Step::SpareBlank { .. }, Step::Same { at, .. }) => file.lines[at].blank,
+        (Step::Same { at, .. }, Step::SpareBlank { .. } | Step::Delete { .. })
+        | (Step::SpareBlank { .. } | Step::Delete { .. }, Step::Same { at, .. }) => file.lines[at].blank,
         _ => false,
     });
-    !doubled && spare
+    let usual =
+        file.lines.windows(3).filter(|three| three[0].blank && three[1].blank && three[2].indent == 0);
+    single > 0 && spare && usual.count() > 1
+}
+
+/// Blank lines at either end of a run of edits that are the distance between two items, which the suggestion does not
+/// show as the file has it; the ones at its start are put out, the ones at its end returned.
+fn settle_distance(
+    file: &File<'_>,
+    pieces: &[Piece],
+    run: &mut Vec<Step>,
+    output: &mut Vec<Step>,
+    next: Option<&Step>,
+    collapsed: bool,
+) -> Vec<Step> {
+    let keep = |at: usize| Step::Keep { start: at, end: at + 1, marked: false };
+    let blank = |step: Option<&Step>| match step {
+        Some(Step::Delete { at } | Step::Same { at, .. }) if file.lines[*at].blank => Some(*at),
+        _ => None,
+    };
+    let same_blank = |step: Option<&Step>| matches!(step, Some(Step::Same { .. })) && blank(step).is_some();
+    let new_block = match next {
+        Some(Step::Same { row, .. } | Step::Change { row, .. }) => pieces[*row].starts_block,
+        _ => false,
+    };
+    // The deletion of a certain blank line, taken out of the run.
+    let mut take = |at: usize| {
+        let found = run.iter().position(|step| *step == Step::Delete { at } && file.lines[at].blank)?;
+        Some(run.remove(found))
+    };
+    if collapsed && same_blank(output.last()) {
+        let mut at = blank(output.last()).map_or(0, |at| at + 1);
+        while take(at).is_some() {
+            output.push(keep(at));
+            at += 1;
+        }
+    }
+    let mut after = Vec::new();
+    if let Some(Step::Same { at, .. } | Step::Change { at, .. }) = next
+        && (new_block || (collapsed && same_blank(next)))
+    {
+        let mut at = *at;
+        while at > 0 && take(at - 1).is_some() {
+            at -= 1;
+            after.insert(0, keep(at));
+        }
+    }
+    after
 }
 
 fn settle_run(file: &File<'_>, pieces: &[Piece], run: &mut Vec<Step>, output: &mut Vec<Step>, sloppy: bool) {

@@ -8,7 +8,8 @@ use crate::suggestion::parse;
 pub(super) fn merged(before: &str, suggestion: &str, language: &str) -> Result<(String, f64), String> {
     let file = FileText::new(before);
     let suggestion = parse(suggestion, Some(language), None).map_err(|error| error.to_string())?;
-    let merges = merge(&file.lines(), &suggestion).map_err(|error| error.to_string())?;
+    let merges =
+        merge(&file.lines(), &suggestion, Language::by_name(language)).map_err(|error| error.to_string())?;
     Ok((file.rebuild(&merges[0].lines), merges[0].confidence))
 }
 

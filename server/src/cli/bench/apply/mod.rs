@@ -3,6 +3,7 @@
 //! Every run starts without anything that an earlier one left in the model's cache, so that the seconds of one decoder
 //! are not paid by another.
 
+mod plot;
 mod rows;
 mod table;
 
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use anyhow::Context;
 use clap::Args as ClapArgs;
 use redraft_model::{DecoderKind, EngineOptions};
 
@@ -30,6 +32,9 @@ pub(super) struct Args {
     /// Write one JSON line a result; a run that was stopped goes on where it was when it is given the same file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Draw the outcomes by style as a picture
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// Run each task with each of these decoders
     #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "speculative-edit")]
     decoder: Vec<DecoderKind>,
@@ -57,6 +62,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let rows = all(&tasks, args, &editor, results)?;
     if rows.is_empty() {
         return Ok(Exit::Cancelled);
+    }
+    if let Some(path) = &args.plot {
+        std::fs::write(path, plot::svg(&tasks, &rows))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut text = table::report(&tasks, &rows);
     let disagreements = table::disagreements(&rows);

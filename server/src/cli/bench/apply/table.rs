@@ -7,7 +7,7 @@ use super::rows::{Row, Task};
 
 /// How a result compares with what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// Nothing to compare with.
     Unknown,
     /// Equal but for blanks at line ends and the final newline.
@@ -62,7 +62,7 @@ confirmation (some of them exact). failed: refused with an error. * landed witho
 so many tasks, so many expected lines that are not there, so many lines that should not be there.
 ";
 
-/// The whole report: correctness by decoder, style and language, speed, and whether the decoders agree.
+/// The whole report: correctness by decoder, style, language and size, speed, and whether the decoders agree.
 pub(super) fn report(tasks: &[Task], rows: &[Row]) -> String {
     let by_id: HashMap<&str, &Task> = tasks.iter().map(|task| (task.id.as_str(), task)).collect();
     let mut decoders: Vec<&str> = Vec::new();
@@ -81,6 +81,7 @@ pub(super) fn report(tasks: &[Task], rows: &[Row]) -> String {
             all.add(task, row);
             groups.entry((0, task.style())).or_default().add(task, row);
             groups.entry((1, task.language())).or_default().add(task, row);
+            groups.entry((2, size(task))).or_default().add(task, row);
         }
         // Writing to a string cannot fail.
         let _ = writeln!(text, "decoder {decoder}");
@@ -89,7 +90,7 @@ pub(super) fn report(tasks: &[Task], rows: &[Row]) -> String {
         let mut kind = None;
         for ((group, name), counts) in &groups {
             if kind.replace(group) != Some(group) {
-                text += if *group == 0 { "by style\n" } else { "by language\n" };
+                text += ["by style\n", "by language\n", "by lines of the file\n"][usize::from(*group)];
             }
             text += &counts.line(&format!("  {name}"));
         }
@@ -101,6 +102,18 @@ pub(super) fn report(tasks: &[Task], rows: &[Row]) -> String {
     }
     text += NOTE;
     text
+}
+
+/// The class of a file's size; the names stand in their order.
+fn size(task: &Task) -> &'static str {
+    match task.original.lines().count() {
+        0..=50 => "   1-50",
+        51..=100 => "  51-100",
+        101..=200 => " 101-200",
+        201..=400 => " 201-400",
+        401..=1000 => " 401-1000",
+        _ => "1001-",
+    }
 }
 
 fn speed(rows: &[&Row]) -> String {
@@ -185,7 +198,8 @@ fn word(task: &Task, row: &Row) -> &'static str {
     }
 }
 
-fn verdict(task: &Task, row: &Row) -> Verdict {
+/// Compares a result with what was expected.
+pub(super) fn verdict(task: &Task, row: &Row) -> Verdict {
     match (&task.expected, &row.output) {
         (None, _) => Verdict::Unknown,
         (Some(expected), Some(output)) if normal(expected).eq(normal(output)) => Verdict::Exact,
@@ -269,7 +283,7 @@ mod tests {
         let text = report(&tasks, &rows);
         let all: Vec<&str> = text.lines().nth(2).unwrap().split_whitespace().collect();
         assert_eq!(all, ["all", "4", "1", "25.0", "1", "1", "1", "1", "2"]);
-        assert!(text.contains("\n  lazy ") && text.contains("\n  rust "), "{text}");
+        assert!(text.contains("\n  lazy ") && text.contains("\n  rust ") && text.contains("1-50 "), "{text}");
         assert!(text.contains("tokens per forward: 3.00; drafted 160, accepted 50.0 %"), "{text}");
         assert!(text.contains("generated tokens/s: median 30.0; prompt tokens/s: median 100.0"), "{text}");
         let words: Vec<&str> = tasks.iter().zip(&rows).map(|(task, row)| word(task, row)).collect();
