@@ -12,6 +12,7 @@ pub mod gguf;
 pub mod kernels;
 pub mod kv_cache;
 pub mod prompt;
+pub mod repacked;
 pub mod tokenizer;
 pub mod transformer;
 pub mod worker;

@@ -3,6 +3,7 @@
 //! Shapes: `m` tokens of the chunk, `d` the head size. A position's result depends on the tokens before it alone, never
 //! on the chunk that it was computed in (see [`crate::kernels`]).
 
+use crate::cache;
 use crate::config::{Architecture, Config};
 use crate::error::ModelError;
 use crate::gguf::{GgufFile, TensorBytes};
@@ -14,6 +15,7 @@ use crate::kernels::packed::Packed;
 use crate::kernels::pool::Pool;
 use crate::kernels::quantize::Activations;
 use crate::kv_cache::KvCache;
+use crate::repacked::{self, Repacked};
 use std::path::Path;
 
 /// One decoder layer's weights.
@@ -85,20 +87,21 @@ impl Transformer {
         let file = GgufFile::open(path)?;
         let config = Config::from_gguf(&file)?;
         let pool = Pool::new(threads);
-        let layers = (0..config.layers)
-            .map(|index| Layer::load(&file, &config, index, &pool))
-            .collect::<Result<Vec<_>, _>>()?;
+        let cache = cache::folder().ok();
+        let kept = cache.as_deref().and_then(|cache| Repacked::open(cache, path));
+        let loader = Loader { file: &file, config: &config, pool: &pool, kept };
+        let layers = (0..config.layers).map(|index| loader.layer(index)).collect::<Result<Vec<_>, _>>()?;
         let token_embd = file.tensor("token_embd.weight")?;
         if token_embd.k != config.hidden {
             return Err(file.corrupt("the embedding's width is not the hidden size"));
         }
         let tied = !file.has("output.weight");
         let output_name = if tied { "token_embd.weight" } else { "output.weight" };
-        let output = matrix(&file, output_name, config.vocab, config.hidden, None, &pool)?;
+        let output = loader.matrix(output_name, config.vocab, config.hidden, None)?;
         let d = config.heads.head_dim;
         let factors =
             file.has("rope_freqs.weight").then(|| file.vector("rope_freqs.weight", d / 2)).transpose()?;
-        Ok(Transformer {
+        let model = Transformer {
             rotary: Rotary::new(d, config.rope_base, factors.as_deref()),
             output_norm: file.vector("output_norm.weight", config.hidden)?,
             layers,
@@ -109,7 +112,41 @@ impl Transformer {
             work: Workspace::default(),
             config,
             file,
-        })
+        };
+        if let Some(cache) = cache {
+            model.keep_repacked(&cache, path);
+        }
+        Ok(model)
+    }
+
+    /// Keeps the repacked weights for the next start, if they are not kept already. That this fails is no failure.
+    fn keep_repacked(&self, cache: &Path, path: &Path) {
+        let matrices = self.matrices();
+        if matrices.iter().all(|(_, matrix)| matrix.is_mapped()) {
+            return;
+        }
+        let bytes: Vec<_> = matrices.into_iter().map(|(name, matrix)| (name, matrix.data())).collect();
+        if let Err(error) = repacked::write(cache, path, &bytes) {
+            tracing::debug!("the repacked weights are not kept: {error}");
+        }
+    }
+
+    /// Every matrix under the name by which it is kept.
+    fn matrices(&self) -> Vec<(String, &Packed)> {
+        let mut all = vec![("output".to_owned(), &self.output)];
+        for (index, layer) in self.layers.iter().enumerate() {
+            let parts = [
+                ("attn_q", &layer.attn_q),
+                ("attn_k", &layer.attn_k),
+                ("attn_v", &layer.attn_v),
+                ("attn_output", &layer.attn_output),
+                ("ffn_gate", &layer.ffn_gate),
+                ("ffn_up", &layer.ffn_up),
+                ("ffn_down", &layer.ffn_down),
+            ];
+            all.extend(parts.map(|(part, matrix)| (format!("blk.{index}.{part}.weight"), matrix)));
+        }
+        all
     }
 
     /// The model's shape.
@@ -134,10 +171,7 @@ impl Transformer {
 
     /// Bytes of weights that one decoded token reads.
     pub fn weight_bytes(&self) -> usize {
-        let layers = self.layers.iter().flat_map(|l| {
-            [&l.attn_q, &l.attn_k, &l.attn_v, &l.attn_output, &l.ffn_gate, &l.ffn_up, &l.ffn_down]
-        });
-        layers.chain([&self.output]).map(Packed::bytes).sum()
+        self.matrices().into_iter().map(|(_, matrix)| matrix.bytes()).sum()
     }
 
     /// Runs `tokens` after what `cache` holds and adds them to it. [`Transformer::argmax`] and [`Transformer::logits`]
@@ -324,16 +358,26 @@ impl Workspace {
     }
 }
 
-impl Layer {
-    fn load(file: &GgufFile, config: &Config, index: usize, pool: &Pool) -> Result<Layer, ModelError> {
+/// What loading takes.
+struct Loader<'a> {
+    file: &'a GgufFile,
+    config: &'a Config,
+    pool: &'a Pool,
+    /// Weights that were repacked before.
+    kept: Option<Repacked>,
+}
+
+impl Loader<'_> {
+    fn layer(&self, index: usize) -> Result<Layer, ModelError> {
+        let config = self.config;
         let Heads { heads, kv_heads, head_dim: d } = config.heads;
         let name = |part: &str| format!("blk.{index}.{part}");
-        let vector = |part: &str, len| file.vector(&name(part), len);
-        let optional = |part: &str, len| file.has(&name(part)).then(|| vector(part, len)).transpose();
-        let linear = |part: &str, n, k| matrix(file, &name(&format!("{part}.weight")), n, k, None, pool);
+        let vector = |part: &str, len| self.file.vector(&name(part), len);
+        let optional = |part: &str, len| self.file.has(&name(part)).then(|| vector(part, len)).transpose();
+        let linear = |part: &str, n, k| self.matrix(&name(&format!("{part}.weight")), n, k, None);
         let rotated = |part: &str, count: usize| {
             let order = (config.architecture == Architecture::Llama).then_some(d);
-            matrix(file, &name(&format!("{part}.weight")), count * d, config.hidden, order, pool)
+            self.matrix(&name(&format!("{part}.weight")), count * d, config.hidden, order)
         };
         let mut layer = Layer {
             attn_norm: vector("attn_norm.weight", config.hidden)?,
@@ -353,39 +397,49 @@ impl Layer {
         layer.attn_v.bias = optional("attn_v.bias", kv_heads * d)?;
         Ok(layer)
     }
-}
 
-/// Loads and repacks a matrix `[n, k]`. With `interleaved` heads of that size, rows are brought into the order in which
-/// the pair `(i, i + d / 2)` is rotated: GGUF files of the llama architecture hold the pair side by side.
-fn matrix(
-    file: &GgufFile,
-    name: &str,
-    n: usize,
-    k: usize,
-    interleaved: Option<usize>,
-    pool: &Pool,
-) -> Result<Packed, ModelError> {
-    let tensor = file.tensor(name)?;
-    if (tensor.n, tensor.k) != (n, k) {
-        return Err(file.corrupt(format!("tensor {name} is {}x{} instead of {n}x{k}", tensor.n, tensor.k)));
-    }
-    let raw = file.bytes(&tensor);
-    let reordered: Vec<u8>;
-    let rows = match interleaved {
-        None => raw,
-        Some(d) => {
-            let row_bytes = tensor.blocks.row_bytes(k);
-            let row = |index: usize| &raw[index * row_bytes..(index + 1) * row_bytes];
-            let source = |index: usize| {
-                let (head, i) = (index / d, index % d);
-                head * d + i % (d / 2) * 2 + i / (d / 2)
-            };
-            reordered = (0..n).flat_map(|index| row(source(index)).iter().copied()).collect();
-            &reordered
+    /// Loads a matrix `[n, k]`, repacked before or now. With `interleaved` heads of that size, rows are brought into the
+    /// order in which the pair `(i, i + d / 2)` is rotated: GGUF files of the llama architecture hold the pair side by
+    /// side.
+    fn matrix(
+        &self,
+        name: &str,
+        n: usize,
+        k: usize,
+        interleaved: Option<usize>,
+    ) -> Result<Packed, ModelError> {
+        let file = self.file;
+        let tensor = file.tensor(name)?;
+        if (tensor.n, tensor.k) != (n, k) {
+            return Err(
+                file.corrupt(format!("tensor {name} is {}x{} instead of {n}x{k}", tensor.n, tensor.k))
+            );
         }
-    };
-    let packed = Packed::from_gguf(rows, tensor.blocks, n, k, pool)
-        .ok_or_else(|| ModelError::Unsupported(format!("tensor {name} has rows of {k} values")))?;
-    file.release(&tensor);
-    Ok(packed)
+        if let Some(kept) = &self.kept {
+            // The output layer may be the embedding under another name.
+            let known = if name.starts_with("blk.") { name } else { "output" };
+            if let Some(packed) = Packed::from_kept(|len| kept.matrix(known, len), tensor.blocks, n, k) {
+                return Ok(packed);
+            }
+        }
+        let raw = file.bytes(&tensor);
+        let reordered: Vec<u8>;
+        let rows = match interleaved {
+            None => raw,
+            Some(d) => {
+                let row_bytes = tensor.blocks.row_bytes(k);
+                let row = |index: usize| &raw[index * row_bytes..(index + 1) * row_bytes];
+                let source = |index: usize| {
+                    let (head, i) = (index / d, index % d);
+                    head * d + i % (d / 2) * 2 + i / (d / 2)
+                };
+                reordered = (0..n).flat_map(|index| row(source(index)).iter().copied()).collect();
+                &reordered
+            }
+        };
+        let packed = Packed::from_gguf(rows, tensor.blocks, n, k, self.pool)
+            .ok_or_else(|| ModelError::Unsupported(format!("tensor {name} has rows of {k} values")))?;
+        file.release(&tensor);
+        Ok(packed)
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::blocks::{BLOCK, Block, Blocks};
 use super::pool::Pool;
+use crate::repacked::Mapped;
 use half::f16;
 use std::sync::Mutex;
 
@@ -27,7 +28,15 @@ pub struct Packed {
     /// Added to each output row.
     pub bias: Option<Vec<f32>>,
     layout: Layout,
-    data: Vec<Line>,
+    data: Data,
+}
+
+/// The name of this layout; a change of what the bytes mean changes it.
+pub const LAYOUT: &str = "panels of 64, 1";
+
+enum Data {
+    Own(Vec<Line>),
+    Mapped(Mapped),
 }
 
 /// Where the parts of one panel lie, in bytes from its start.
@@ -80,14 +89,11 @@ pub struct PackedChunk<'a> {
 impl Packed {
     /// Repacks a row-major GGUF matrix of `n` rows and `k` columns. `None` if the format or shape is not one we run.
     pub fn from_gguf(raw: &[u8], blocks: Blocks, n: usize, k: usize, pool: &Pool) -> Option<Packed> {
-        if k == 0 || !k.is_multiple_of(BLOCK) || !k.is_multiple_of(blocks.dtype.block_size()) {
-            return None;
-        }
+        let layout = Self::layout(&blocks, k)?;
         let row_bytes = blocks.row_bytes(k);
         if raw.len() != n * row_bytes {
             return None;
         }
-        let layout = Layout::new(&blocks, k);
         let panels = n.div_ceil(PANEL);
         let mut data = vec![Line::default(); panels * layout.panel / LINE];
         {
@@ -100,7 +106,37 @@ impl Packed {
                 pack_panel(bytes_mut(&mut out), rows, row_bytes, &blocks, &layout, k);
             });
         }
-        Some(Packed { n, k, blocks, bias: None, layout, data })
+        Some(Packed { n, k, blocks, bias: None, layout, data: Data::Own(data) })
+    }
+
+    /// A matrix that was repacked before: `find` is asked for as many bytes as it must have.
+    pub fn from_kept(
+        find: impl Fn(usize) -> Option<Mapped>,
+        blocks: Blocks,
+        n: usize,
+        k: usize,
+    ) -> Option<Packed> {
+        let layout = Self::layout(&blocks, k)?;
+        let mapped = find(n.div_ceil(PANEL) * layout.panel)?;
+        Some(Packed { n, k, blocks, bias: None, layout, data: Data::Mapped(mapped) })
+    }
+
+    fn layout(blocks: &Blocks, k: usize) -> Option<Layout> {
+        let runs = k > 0 && k.is_multiple_of(BLOCK) && k.is_multiple_of(blocks.dtype.block_size());
+        runs.then(|| Layout::new(blocks, k))
+    }
+
+    /// The repacked bytes.
+    pub fn data(&self) -> &[u8] {
+        match &self.data {
+            Data::Own(lines) => bytes(lines),
+            Data::Mapped(mapped) => mapped.bytes(),
+        }
+    }
+
+    /// Whether the bytes are a file's.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.data, Data::Mapped(_))
     }
 
     /// Panels of 64 columns; the last may be partly empty.
@@ -116,7 +152,7 @@ impl Packed {
     /// The part of a panel that starts at value `start` (a multiple of [`CHUNK`]) along `k`.
     pub fn chunk(&self, panel: usize, start: usize) -> PackedChunk<'_> {
         let l = &self.layout;
-        let all = &bytes(&self.data)[panel * l.panel..(panel + 1) * l.panel];
+        let all = &self.data()[panel * l.panel..(panel + 1) * l.panel];
         let len = CHUNK.min(self.k - start);
         let blocks = len / BLOCK;
         let (first, outer_first, outers) = if self.blocks.nested {
