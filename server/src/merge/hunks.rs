@@ -33,6 +33,59 @@ struct Place {
 
 /// Replaces every hunk where its text stands.
 pub(super) fn merge(file: &File<'_>, hunks: &[Hunk]) -> Result<Vec<Merge>, MergeError> {
+    let exact = |done: &Result<Done, MergeError>| {
+        done.as_ref().is_ok_and(|done| done.places.iter().all(|place| place.kind < Match::Near))
+    };
+    // Blocks may show each other's new lines: then each is meant for the file as the ones before it leave it.
+    let mut done = together(file, hunks);
+    if !exact(&done) {
+        let later = in_turn(file, hunks);
+        if exact(&later) {
+            done = later;
+        }
+    }
+    let Done { lines, places } = done?;
+    let worst = places.iter().map(confidence).fold(0.995, f64::min);
+    let reason = if places.iter().any(|place| place.kind == Match::Near) {
+        "a block's text is not in the file as it stands; the nearest place was taken"
+    } else if places.iter().any(|place| place.others > 0) {
+        "a block's text stands at several places in the file; the first free one was taken"
+    } else {
+        "each block's text was found in the file"
+    };
+    Ok(vec![Merge {
+        lines,
+        reason: reason.into(),
+        confidence: worst,
+        evidence: Evidence { agreement: 1.0, readings: 1, ..Evidence::default() },
+    }])
+}
+
+/// The edited file, and where each hunk went.
+struct Done {
+    lines: Vec<OutputLine>,
+    places: Vec<Place>,
+}
+
+fn not_found(number: usize, hunk: &Hunk) -> MergeError {
+    MergeError::NotFound {
+        block: number + 1,
+        first_line: hunk.old().first().map_or(String::new(), |line| (*line).to_string()),
+    }
+}
+
+/// The first row of each hunk, counted over the whole suggestion.
+fn first_rows(hunks: &[Hunk]) -> Vec<usize> {
+    let count = |row: &mut usize, hunk: &Hunk| {
+        let first = *row;
+        *row += hunk.lines.len();
+        Some(first)
+    };
+    hunks.iter().scan(0, count).collect()
+}
+
+/// Finds every hunk in the file as it is.
+fn together(file: &File<'_>, hunks: &[Hunk]) -> Result<Done, MergeError> {
     let mut places: Vec<(Place, usize)> = Vec::with_capacity(hunks.len());
     let mut cursor = 0;
     for (number, hunk) in hunks.iter().enumerate() {
@@ -44,49 +97,46 @@ pub(super) fn merge(file: &File<'_>, hunks: &[Hunk]) -> Result<Vec<Merge>, Merge
         let place = find(file, hunk, cursor)
             .or_else(|| find(file, hunk, 0).filter(free))
             .or_else(|| near(file, &hunk.old()).filter(free))
-            .ok_or_else(|| MergeError::NotFound {
-                block: number + 1,
-                first_line: hunk.old().first().map_or(String::new(), |line| (*line).to_string()),
-            })?;
+            .ok_or_else(|| not_found(number, hunk))?;
         cursor = cursor.max(place.at + place.len);
         places.push((place, number));
     }
     places.sort_by_key(|(place, _)| place.at);
-    let first_rows: Vec<usize> = hunks
-        .iter()
-        .scan(0, |row, hunk| {
-            let first = *row;
-            *row += hunk.lines.len();
-            Some(first)
-        })
-        .collect();
-    let mut output: Vec<OutputLine> = Vec::with_capacity(file.text.len());
+    let first_rows = first_rows(hunks);
+    let mut lines: Vec<OutputLine> = Vec::with_capacity(file.text.len());
     let keep = |range: std::ops::Range<usize>| range.map(|index| OutputLine::kept(index, file.text[index]));
     let mut cursor = 0;
     for (place, number) in &places {
-        output.extend(keep(cursor..place.at));
+        lines.extend(keep(cursor..place.at));
         if place.done {
-            output.extend(keep(place.at..place.at + place.len));
+            lines.extend(keep(place.at..place.at + place.len));
         } else {
-            output.extend(replace(file, &hunks[*number], place, first_rows[*number]));
+            lines.extend(replace(file, &hunks[*number], place, first_rows[*number]));
         }
         cursor = place.at + place.len;
     }
-    output.extend(keep(cursor..file.text.len()));
-    let worst = places.iter().map(|(place, _)| confidence(place)).fold(0.995, f64::min);
-    let reason = if places.iter().any(|(place, _)| place.kind == Match::Near) {
-        "a block's text is not in the file as it stands; the nearest place was taken"
-    } else if places.iter().any(|(place, _)| place.others > 0) {
-        "a block's text stands at several places in the file; the first free one was taken"
-    } else {
-        "each block's text was found in the file"
-    };
-    Ok(vec![Merge {
-        lines: output,
-        reason: reason.into(),
-        confidence: worst,
-        evidence: Evidence { agreement: 1.0, readings: 1, ..Evidence::default() },
-    }])
+    lines.extend(keep(cursor..file.text.len()));
+    Ok(Done { lines, places: places.into_iter().map(|(place, _)| place).collect() })
+}
+
+/// Finds every hunk in the file as the hunks before it leave it.
+fn in_turn(file: &File<'_>, hunks: &[Hunk]) -> Result<Done, MergeError> {
+    let keep = |(index, text): (usize, &&str)| OutputLine::kept(index, text);
+    let mut lines: Vec<OutputLine> = file.text.iter().enumerate().map(keep).collect();
+    let mut places = Vec::with_capacity(hunks.len());
+    for ((number, hunk), first_row) in hunks.iter().enumerate().zip(first_rows(hunks)) {
+        let text: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+        let now = File::new(&text);
+        let place = find(&now, hunk, 0).ok_or_else(|| not_found(number, hunk))?;
+        if !place.done {
+            // A line that the hunk keeps stays what it was before.
+            let own = |line: OutputLine| line.original.map_or(line.clone(), |index| lines[index].clone());
+            let new: Vec<OutputLine> = replace(&now, hunk, &place, first_row).into_iter().map(own).collect();
+            lines.splice(place.at..place.at + place.len, new);
+        }
+        places.push(place);
+    }
+    Ok(Done { lines, places })
 }
 
 /// On the training edits every block that matches once was right, whatever its indentation.

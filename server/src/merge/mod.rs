@@ -7,6 +7,7 @@ mod align;
 mod confidence;
 mod costs;
 mod evidence;
+mod gaps;
 mod hunks;
 #[cfg(test)]
 mod items_tests;

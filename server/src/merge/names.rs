@@ -137,10 +137,9 @@ pub(crate) fn item_name(line: &str) -> Option<&str> {
         return defined_name(trimmed);
     }
     let words: Vec<&str> = tokens(trimmed).collect();
-    if top && trimmed.ends_with([')', ',']) || trimmed.ends_with('{') {
-        if let Some(name) = typed_name(&words) {
-            return Some(name);
-        }
+    let heads = trimmed.ends_with('{') || (top && trimmed.ends_with([')', ',']));
+    if let Some(name) = typed_name(&words).filter(|_| heads) {
+        return Some(name);
     }
     // `name(a, b) {`
     let method = words.len() > 3 && words[1] == "(" && is_word(words[0]) && trimmed.ends_with('{');

@@ -95,7 +95,7 @@ fn extent(lines: &[Seen<'_>], header: usize) -> (usize, bool) {
         if goes_on {
             end = at + 1;
             bare |= text.ends_with(':');
-        } else if !bare && text.starts_with(['}', ')', ']']) || !bare && is_end(text) {
+        } else if !bare && (text.starts_with(['}', ')', ']']) || is_end(text)) {
             return (at + 1, true);
         } else {
             return (end, false);

@@ -286,6 +286,37 @@ r * r * 3.1416
 }
 
 #[test]
+fn search_blocks_may_show_what_the_ones_before_them_wrote() {
+    let after =
+        SHAPES.replace("let r = self.radius;", "let r = self.radius.abs();").replace("3.14", "3.1416");
+    let suggestion = "\
+<<<<<<< SEARCH
+        let r = self.radius;
+        r * r * 3.14
+=======
+        let r = self.radius.abs();
+        r * r * 3.14
+>>>>>>> REPLACE
+<<<<<<< SEARCH
+        let r = self.radius.abs();
+        r * r * 3.14
+    }
+=======
+        let r = self.radius.abs();
+        r * r * 3.1416
+    }
+>>>>>>> REPLACE
+";
+    check("rust", SHAPES, suggestion, &after);
+    // Context that is shown twice.
+    let suggestion = suggestion.replace(
+        "        let r = self.radius.abs();\n        r * r * 3.14\n    }\n=======\n        let r = self.radius.abs();\n",
+        "        r * r * 3.14\n    }\n=======\n",
+    );
+    check("rust", SHAPES, &suggestion, &after);
+}
+
+#[test]
 fn diffs_need_no_right_line_numbers() {
     let after = SHAPES
         .replace("    println!(\"{}\", circle.area());\n", "    println!(\"area {}\", circle.area());\n");
