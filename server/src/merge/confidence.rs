@@ -7,8 +7,16 @@
 
 use super::{Evidence, Merge};
 
-/// Merges at least this likely are applied without asking. On training edits that the fit had not seen, 99 of 100 that
-/// landed above it were right.
+/// Merges at least this likely are applied without asking. On 3,000 training edits that neither the fit nor the prices had
+/// seen, what landed (the guard's doubts counted in, exact formats too) and how much of it was right:
+///
+/// | from | landed % | right % |
+/// |---|---|---|
+/// | 0.90 | 87.4 | 98.7 |
+/// | 0.93 | 85.0 | 99.0 |
+/// | 0.955 | 82.1 | 99.2 |
+/// | 0.97 | 77.1 | 99.6 |
+/// | 0.985 | 64.1 | 99.8 |
 pub const SURE: f64 = 0.955;
 
 /// No reading comes near: what the margin of a suggestion with one reading counts as, and the most that any counts.
