@@ -200,11 +200,12 @@ pub fn apply(
     let file = FileText::new(&request.original);
     let suggestion =
         suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
-    let merges = merge::merge(&file.lines(), &suggestion, language(request));
+    let language = language_of(request);
+    let merges = merge::merge(&file.lines(), &suggestion, language);
     if cancel.is_cancelled() {
         return Err(ApplyError::Cancelled);
     }
-    let task = Task { request, file, suggestion };
+    let task = Task { request, file, suggestion, language };
     let sure = merges.as_ref().is_ok_and(|merges| merges[0].confidence >= merge::SURE);
     let model = match options.route {
         Route::Deterministic => None,
@@ -231,7 +232,7 @@ pub fn apply(
 }
 
 /// The language that the client names, or the path's.
-fn language(request: &ApplyRequest) -> Option<Language> {
+fn language_of(request: &ApplyRequest) -> Option<Language> {
     let named = request.language.as_deref().and_then(Language::by_name);
     named.or_else(|| request.path.as_deref().and_then(Language::from_path))
 }
@@ -241,12 +242,12 @@ struct Task<'a> {
     request: &'a ApplyRequest,
     file: FileText<'a>,
     suggestion: Suggestion,
+    language: Option<Language>,
 }
 
 impl Task<'_> {
     fn damage(&self, output: &str) -> Vec<String> {
-        let (language, path) = (self.request.language.as_deref(), self.request.path.as_deref());
-        guard::review(&self.request.original, output, &self.suggestion, language, path)
+        guard::review(&self.request.original, output, &self.suggestion, self.language)
     }
 
     /// The merge as it is.
@@ -333,4 +334,28 @@ fn same_text(a: &str, b: &str) -> bool {
 fn capitalised(sentence: &str) -> String {
     let mut chars = sentence.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_changes_nothing_is_not_taken_for_an_edit_that_has_landed() {
+        let request = ApplyRequest {
+            path: Some("a.rs".into()),
+            original: "fn a() {}\nfn b() {}\n".into(),
+            suggestion: "fn b() { a() }\n".into(),
+            ..ApplyRequest::default()
+        };
+        let suggestion = suggestion::parse(&request.suggestion, None, None).expect("a suggestion");
+        let file = FileText::new(&request.original);
+        let language = language_of(&request);
+        let merges = merge::merge(&file.lines(), &suggestion, language).expect("a merge");
+        let task = Task { request: &request, file, suggestion, language };
+        let unchanged = Rewrite { output: request.original.clone(), stats: Stats::default() };
+        let applied = task.rewritten(&unchanged, &merges);
+        assert!(applied.asks && applied.confidence < merge::SURE, "{}", applied.confidence);
+        assert!(applied.why[0].contains("left the file as it was"), "{:?}", applied.why);
+    }
 }

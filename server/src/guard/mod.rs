@@ -7,6 +7,8 @@ mod syntax;
 
 use std::collections::HashMap;
 
+use redraft_grammars::Language;
+
 use crate::merge::{Evidence, item_name};
 use crate::suggestion::{Body, Element, HunkLine, Suggestion, read_marker};
 
@@ -96,12 +98,11 @@ pub fn review(
     original: &str,
     output: &str,
     suggestion: &Suggestion,
-    language: Option<&str>,
-    path: Option<&str>,
+    language: Option<Language>,
 ) -> Vec<String> {
     let (before, after): (Vec<&str>, Vec<&str>) = (original.lines().collect(), output.lines().collect());
     let mut why = Vec::new();
-    why.extend(syntax::new_error(original, output, language, path));
+    why.extend(syntax::new_error(original, output, language));
     why.extend(leftovers(&before, &after));
     why.extend(gone_item(&before, &after, suggestion));
     let origins = attribute(&before, suggestion, &after);
@@ -190,7 +191,7 @@ mod tests {
 
     fn why(before: &str, suggestion: &str, after: &str, path: &str) -> Vec<String> {
         let suggestion = parse(suggestion, None, Some(path)).expect("a readable suggestion");
-        review(before, after, &suggestion, None, Some(path))
+        review(before, after, &suggestion, Language::from_path(path))
     }
 
     #[test]

@@ -3,19 +3,13 @@
 use redraft_grammars::{Language, error_ranges};
 
 /// A sentence about an error that `output` has and `original` had not.
-pub(super) fn new_error(
-    original: &str,
-    output: &str,
-    language: Option<&str>,
-    path: Option<&str>,
-) -> Option<String> {
-    let found = language.and_then(Language::by_name).or_else(|| path.and_then(Language::from_path));
-    if let Some(found) = found
-        && let Some(after) = found.parse(output, None)
+pub(super) fn new_error(original: &str, output: &str, language: Option<Language>) -> Option<String> {
+    if let Some(language) = language
+        && let Some(after) = language.parse(output, None)
     {
         let errors = error_ranges(&after);
         let first = errors.first()?;
-        let before = found.parse(original, None).map_or(0, |tree| error_ranges(&tree).len());
+        let before = language.parse(original, None).map_or(0, |tree| error_ranges(&tree).len());
         let line =
             output.as_bytes()[..first.start.min(output.len())].iter().filter(|byte| **byte == b'\n').count()
                 + 1;

@@ -52,8 +52,6 @@ pub struct Evidence {
     pub floating: usize,
     /// Edited stretches with only brackets and blank lines between them and a gap.
     pub weak_edits: usize,
-    /// Items that the file would have fewer of.
-    pub gone: usize,
     /// Items that would stand in the file twice.
     pub doubled: usize,
     /// Comments and attributes taken from above an item that stays, without any in their place.
@@ -137,7 +135,7 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
             _ => false,
         })
         .count();
-    (evidence.gone, evidence.doubled) = items(file, pieces, output);
+    evidence.doubled = doubled(file, pieces, output);
     evidence
 }
 
@@ -168,12 +166,11 @@ fn places(file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> (usize, usize) {
     (floating, weak)
 }
 
-/// Counts items that the edited file has fewer of, and those that it has once more although the suggestion shows them
-/// once and the file had them.
-fn items(file: &File<'_>, pieces: &[Piece], output: &[OutputLine]) -> (usize, usize) {
-    let mut balance: HashMap<u32, [usize; 3]> = HashMap::new();
+/// Counts the items that the edited file has once more although the suggestion shows them once and the file had them.
+fn doubled(file: &File<'_>, pieces: &[Piece], output: &[OutputLine]) -> usize {
+    let mut counts: HashMap<u32, [usize; 3]> = HashMap::new();
     for header in file.lines.iter().filter_map(|line| line.header) {
-        balance.entry(header).or_default()[0] += 1;
+        counts.entry(header).or_default()[0] += 1;
     }
     for line in output {
         let header = match (line.original, line.row) {
@@ -182,20 +179,14 @@ fn items(file: &File<'_>, pieces: &[Piece], output: &[OutputLine]) -> (usize, us
             _ => None,
         };
         if let Some(header) = header {
-            balance.entry(header).or_default()[1] += 1;
+            counts.entry(header).or_default()[1] += 1;
         }
     }
     for header in pieces.iter().filter(|piece| !piece.marker).filter_map(|piece| piece.line.header) {
-        balance.entry(header).or_default()[2] += 1;
+        counts.entry(header).or_default()[2] += 1;
     }
-    let (mut gone, mut come, mut doubled) = (0_usize, 0, 0);
-    for [before, after, shown] in balance.into_values() {
-        gone += before.saturating_sub(after);
-        come += after.saturating_sub(before);
-        doubled += usize::from(before > 0 && after > before && shown < after);
-    }
-    // A renamed item is not gone.
-    (gone.saturating_sub(come), doubled)
+    let twice = |[before, after, shown]: &[usize; 3]| *before > 0 && after > before && shown < after;
+    counts.values().filter(|counts| twice(counts)).count()
 }
 
 /// A kept stretch that starts deeper than the new text before it.

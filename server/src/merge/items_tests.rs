@@ -1,5 +1,7 @@
 //! `check(before, suggestion, after)` for items: what a marker hides stays, however cheap it would be to take it out.
 
+use redraft_grammars::Language;
+
 use super::tests::{check, merged};
 
 const STORE: &str = "\
@@ -103,7 +105,7 @@ fn what_is_left_out_without_a_marker_is_not_sure() {
     let suggestion = "impl Store {\n    /// Takes some out.\n    pub fn remove(&mut self, name: &str, count: u32) {\n        todo!()\n    }\n}\n";
     let (output, _) = merged(STORE, suggestion, "rust").expect("a merge");
     let suggestion = crate::suggestion::parse(suggestion, Some("rust"), None).expect("a suggestion");
-    let why = crate::guard::review(STORE, &output, &suggestion, Some("rust"), None);
+    let why = crate::guard::review(STORE, &output, &suggestion, Language::by_name("rust"));
     assert!(output == STORE.replace(REMOVE, "        todo!()\n") || !why.is_empty(), "{output}");
 }
 

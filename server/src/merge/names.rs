@@ -2,18 +2,12 @@
 
 use super::lines::{indent_of, tokens};
 
-/// Words that stand right before the name that a line defines.
-const DEFINERS: [&str; 30] = [
-    "fn",
-    "def",
-    "func",
-    "fun",
-    "function",
-    "class",
-    "struct",
-    "enum",
-    "trait",
-    "interface",
+/// Words that start an item, each right before the name that the line defines.
+const ITEMS: [&str; 10] =
+    ["fn", "def", "func", "fun", "function", "class", "struct", "enum", "trait", "interface"];
+
+/// Further words that stand right before the name that a line defines.
+const DEFINERS: [&str; 20] = [
     "type",
     "module",
     "mod",
@@ -36,6 +30,10 @@ const DEFINERS: [&str; 30] = [
     "extension",
 ];
 
+fn is_definer(word: &str) -> bool {
+    ITEMS.contains(&word) || DEFINERS.contains(&word)
+}
+
 /// Words before a bracket that are no names of functions.
 const CONTROL: [&str; 24] = [
     "if", "for", "while", "switch", "return", "else", "await", "new", "throw", "catch", "match", "assert",
@@ -44,26 +42,10 @@ const CONTROL: [&str; 24] = [
 
 /// Whether a line starts a function, a type or the like.
 pub(super) fn starts_item(trimmed: &str) -> bool {
-    let starters = [
-        "fn",
-        "def",
-        "func",
-        "fun",
-        "function",
-        "class",
-        "struct",
-        "enum",
-        "trait",
-        "interface",
-        "impl",
-        "public",
-        "private",
-        "protected",
-    ];
     tokens(trimmed)
         .take(6)
         .take_while(|word| word.starts_with(char::is_alphabetic))
-        .any(|word| starters.contains(&word))
+        .any(|word| ITEMS.contains(&word) || matches!(word, "impl" | "public" | "private" | "protected"))
 }
 
 fn is_word(word: &str) -> bool {
@@ -74,7 +56,7 @@ fn is_word(word: &str) -> bool {
 pub(super) fn defined_name(trimmed: &str) -> Option<&str> {
     let words: Vec<&str> = tokens(trimmed).collect();
     for (position, word) in words.iter().enumerate().take(8) {
-        if DEFINERS.contains(word) {
+        if is_definer(word) {
             let mut next =
                 words[position + 1..].iter().skip_while(|word| matches!(**word, "mut" | "!" | "*"));
             // Go's receiver stands between `func` and the name.
@@ -82,7 +64,7 @@ pub(super) fn defined_name(trimmed: &str) -> Option<&str> {
                 return next.skip_while(|word| **word != ")").nth(1).copied().filter(|word| is_word(word));
             }
             let name = next.next().copied().filter(|word| is_word(word))?;
-            if !DEFINERS.contains(&name) {
+            if !is_definer(name) {
                 // `static void name(`: the type stands before the name.
                 return match *word {
                     "static" | "const" => typed_name(&words).or(Some(name)),
@@ -125,10 +107,9 @@ pub(crate) fn item_name(line: &str) -> Option<&str> {
     }
     if let Some(receiver) = trimmed.strip_prefix("func (") {
         // `func (n *Type) Name(`: the type belongs to the name.
-        let from = receiver.split(')').next()?.rsplit([' ', '*']).next()?.as_ptr() as usize;
-        let start = from - trimmed.as_ptr() as usize;
-        let end = start + trimmed[start..].find('(').unwrap_or(trimmed.len() - start);
-        return Some(&trimmed[start..end]);
+        let close = receiver.find(')')?;
+        let typed = receiver[..close].rfind([' ', '*']).map_or(0, |blank| blank + 1);
+        return receiver[typed..].split('(').next();
     }
     if let Some(name) = test_name(trimmed) {
         return Some(name);
@@ -173,6 +154,7 @@ mod tests {
             ("    async def get(self):", "get"),
             ("class Box(Base):", "Box"),
             ("func (n *Namespace) Ne(first any) bool {", "Namespace) Ne"),
+            ("func (Plain) Ne() bool {", "Plain) Ne"),
             ("func plain() {", "plain"),
             ("    public static void checkAll(Object o)", "checkAll"),
             ("static int uv_read(int a,", "uv_read"),
