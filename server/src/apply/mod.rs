@@ -255,6 +255,9 @@ impl Task<'_> {
         let output = self.file.rebuild(&merge.lines);
         let unsure = merge.confidence < merge::SURE;
         let mut why = self.damage(&output);
+        if merge.evidence.gone_unshown > 0 {
+            why.extend(guard::gone_item(&self.request.original, &output, &self.suggestion));
+        }
         let asks = unsure || !why.is_empty();
         if unsure {
             let doubts = guard::doubts(&merge.evidence);
@@ -294,6 +297,7 @@ impl Task<'_> {
     fn rewritten(&self, rewrite: &Rewrite, merges: &[Merge]) -> Applied {
         let twin = merges.iter().find(|merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output));
         let mut why = self.damage(&rewrite.output);
+        why.extend(guard::gone_item(&self.request.original, &rewrite.output, &self.suggestion));
         let confidence = twin.map_or(ALONE, |merge| merge.confidence);
         if twin.is_none() && same_text(&self.request.original, &rewrite.output) {
             why = vec!["The model left the file as it was, though the suggestion asks for a change.".into()];

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use redraft_grammars::Language;
 
 use crate::merge::{Evidence, item_name};
-use crate::suggestion::{Body, Element, HunkLine, Suggestion, read_marker};
+use crate::suggestion::{Body, Element, HunkLine, Marker, Suggestion, read_marker};
 
 /// Where a line of an edited file comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +103,7 @@ pub fn review(
     let (before, after): (Vec<&str>, Vec<&str>) = (original.lines().collect(), output.lines().collect());
     let mut why = Vec::new();
     why.extend(syntax::new_error(original, output, language));
-    why.extend(leftovers(&before, &after));
-    why.extend(gone_item(&before, &after, suggestion));
+    why.extend(leftovers(&before, &after, suggestion));
     let origins = attribute(&before, suggestion, &after);
     let invented: Vec<usize> = origins
         .iter()
@@ -124,15 +123,14 @@ pub fn review(
     why
 }
 
-/// An item that goes although a snippet leaves the file with fewer items than it had, in one sentence: more often a
-/// stretch that was cut by mistake than one that was meant to go. Diffs and search blocks show what they take out, and a
-/// renamed item leaves as many as there were.
-fn gone_item(before: &[&str], after: &[&str], suggestion: &Suggestion) -> Option<String> {
+/// An item that goes although a snippet leaves the file with fewer items than it had, in one sentence: where the snippet
+/// does not show its neighbours side by side, more often a stretch that was cut by mistake than one that was meant to
+/// go. Diffs and search blocks show what they take out, and a renamed item leaves as many as there were.
+pub fn gone_item(original: &str, output: &str, suggestion: &Suggestion) -> Option<String> {
     let Body::Snippets(_) = &suggestion.body else { return None };
-    let items = |lines: &[&str]| -> Vec<String> {
-        lines.iter().filter_map(|line| item_name(line)).map(str::to_owned).collect()
-    };
-    let (before, mut left) = (items(before), items(after));
+    let items =
+        |text: &str| -> Vec<String> { text.lines().filter_map(item_name).map(str::to_owned).collect() };
+    let (before, mut left) = (items(original), items(output));
     if left.len() >= before.len() {
         return None;
     }
@@ -169,16 +167,20 @@ pub fn lost(merged: &str, output: &str) -> Option<String> {
     Some(format!("{count} {lines} gone that the suggestion does not speak of, first {:?}.", first.trim()))
 }
 
-/// Markers, conflict marks and fences that the edit brought in.
-fn leftovers(before: &[&str], after: &[&str]) -> Vec<String> {
+/// Markers, conflict marks and fences that the edit brought in; what the suggestion has as code is none.
+fn leftovers(before: &[&str], after: &[&str], suggestion: &Suggestion) -> Vec<String> {
     let is_new = |line: &&str| !before.iter().any(|old| old.trim() == line.trim());
+    let code = suggested_lines(suggestion);
     let mut why = Vec::new();
     let mut find = |what: &str, test: &dyn Fn(&str) -> bool| {
         if let Some(at) = after.iter().position(|line| test(line) && is_new(line)) {
             why.push(format!("Line {} still holds {what} of the suggestion.", at + 1));
         }
     };
-    find("an elision marker", &|line| read_marker(line, Some("")).is_some_and(|marker| !marker.maybe_code));
+    find("an elision marker", &|line| {
+        let is_code = |marker: &Marker| marker.bare && code.contains_key(line.trim());
+        read_marker(line, Some("")).is_some_and(|marker| !marker.maybe_code && !is_code(&marker))
+    });
     find("a conflict mark", &|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>"));
     find("a code fence", &|line| line.starts_with("```"));
     why
@@ -234,12 +236,15 @@ mod tests {
     fn an_item_that_a_snippet_leaves_out_is_missed_and_a_renamed_one_is_not() {
         let file = "fn a() {}\nfn count(n: u32) {}\nfn c() {}\n";
         let snippet = "// ...\nfn a() { count }\n// ...";
-        let found = why(file, snippet, "fn a() { count }\nfn c() {}\n", "a.rs");
-        assert_eq!(found, ["`count` would be gone from the file."]);
+        let gone = |snippet: &str, after: &str| {
+            gone_item(file, after, &parse(snippet, None, None).expect("a readable suggestion"))
+        };
+        let found = gone(snippet, "fn a() { count }\nfn c() {}\n");
+        assert_eq!(found.as_deref(), Some("`count` would be gone from the file."));
         let renamed = "fn a() {}\nfn total(n: u32) {}\nfn c() {}\n";
-        assert_eq!(why(file, "fn total(n: u32) {}", renamed, "a.rs"), Vec::<String>::new());
+        assert_eq!(gone("fn total(n: u32) {}", renamed), None);
         let diff = "@@ @@\n fn a() {}\n-fn count(n: u32) {}\n fn c() {}\n";
-        assert_eq!(why(file, diff, "fn a() {}\nfn c() {}\n", "a.rs"), Vec::<String>::new());
+        assert_eq!(gone(diff, "fn a() {}\nfn c() {}\n"), None);
     }
 
     #[test]

@@ -193,6 +193,17 @@ impl Costs {
                 ..usual
             },
             Costs { scope_tail: usual.scope_tail * 2.5, marker_deeper: usual.marker_deeper * 2.0, ..usual },
+            // New items rather than renamed ones.
+            Costs {
+                insert: usual.insert * 0.4,
+                insert_known: 0.0,
+                edge_known: usual.edge_known * 0.3,
+                change: usual.change * 3.0,
+                rename: 4.0,
+                delete: usual.delete * 6.0,
+                delete_unnamed: usual.delete_unnamed * 4.0,
+                ..usual
+            },
         ]
     }
 }

@@ -40,6 +40,8 @@ pub struct Evidence {
     pub edge_edits: usize,
     /// New lines that stand in the edited file twice now.
     pub copied: usize,
+    /// Of these, lines that stood in the file once: they may have been moved.
+    pub copied_once: usize,
     /// Gaps at the start or end, or between items, that no marker shows.
     pub unmarked: usize,
     /// Rows that differ from the file's line in whitespace or quotes only.
@@ -52,6 +54,14 @@ pub struct Evidence {
     pub floating: usize,
     /// Edited stretches with only brackets and blank lines between them and a gap.
     pub weak_edits: usize,
+    /// Items of the file that go.
+    pub gone: usize,
+    /// Of these, items of which the suggestion does not show both neighbours side by side.
+    pub gone_unshown: usize,
+    /// Headers that stand in place of another item's.
+    pub renamed: usize,
+    /// Lines that stand in place of another one.
+    pub changed: usize,
     /// Items that would stand in the file twice.
     pub doubled: usize,
     /// Comments and attributes taken from above an item that stays, without any in their place.
@@ -74,10 +84,6 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
     };
     let kept: HashSet<u64> =
         output.iter().filter_map(|line| line.original).map(|at| file.lines[at].key).collect();
-    let is_gap = |step: Option<&Step>| match step {
-        Some(Step::Keep { start, end, .. }) => end > start,
-        _ => false,
-    };
     let is_edit =
         |step: &Step| matches!(step, Step::Insert { .. } | Step::Delete { .. } | Step::Change { .. });
     let mut index = 0;
@@ -100,15 +106,17 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
         }
         let run = steps[index..].iter().take_while(|step| is_edit(step)).count();
         let stretch = &steps[index..index + run];
-        let touches =
-            is_gap(index.checked_sub(1).map(|before| &steps[before])) || is_gap(steps.get(index + run));
+        let touches = index.checked_sub(1).is_some_and(|before| is_gap(&steps[before]))
+            || steps.get(index + run).is_some_and(is_gap);
         let (mut added, mut removed) = (0, 0);
         for step in stretch {
             match step {
                 Step::Insert { row } | Step::Change { row, .. } => {
                     let line = &pieces[*row].line;
                     added += usize::from(!line.blank);
-                    evidence.copied += usize::from(line.weight > 0.8 && kept.contains(&line.key));
+                    let copied = line.weight > 0.8 && kept.contains(&line.key);
+                    evidence.copied += usize::from(copied);
+                    evidence.copied_once += usize::from(copied && file.alike(line).len() == 1);
                     removed += usize::from(matches!(step, Step::Change { .. }));
                 }
                 Step::Delete { at } => removed += usize::from(!file.lines[*at].blank),
@@ -135,14 +143,22 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
             _ => false,
         })
         .count();
-    evidence.doubled = doubled(file, pieces, output);
+    let names = Names::count(file, pieces, output);
+    evidence.doubled = names.doubled();
+    (evidence.gone, evidence.gone_unshown) = names.gone(file, pieces, steps);
+    for step in steps {
+        if let Step::Change { row, at } = *step {
+            evidence.changed += 1;
+            let (old, new) = (file.lines[at].header, pieces[row].line.header);
+            evidence.renamed += usize::from(old.is_some() && new.is_some() && old != new);
+        }
+    }
     evidence
 }
 
 /// Counts edited stretches between two gaps that no unique line places, and those that end in a gap all but at once.
 fn places(file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> (usize, usize) {
     let (mut floating, mut weak) = (0, 0);
-    let is_gap = |step: &Step| matches!(step, Step::Keep { start, end, .. } if end > start);
     for stretch in steps.split(is_gap) {
         let strong = |step: &Step| matches!(step, Step::Same { row, .. } if pieces[*row].line.weight > 0.5);
         let says = |step: &Step| match step {
@@ -166,27 +182,69 @@ fn places(file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> (usize, usize) {
     (floating, weak)
 }
 
-/// Counts the items that the edited file has once more although the suggestion shows them once and the file had them.
-fn doubled(file: &File<'_>, pieces: &[Piece], output: &[OutputLine]) -> usize {
-    let mut counts: HashMap<u32, [usize; 3]> = HashMap::new();
-    for header in file.lines.iter().filter_map(|line| line.header) {
-        counts.entry(header).or_default()[0] += 1;
-    }
-    for line in output {
-        let header = match (line.original, line.row) {
-            (Some(at), _) => file.lines[at].header,
-            (None, Some(row)) => pieces[row].line.header,
-            _ => None,
+/// How often each item's name heads a line of the file, of the edited file, and of the suggestion.
+struct Names(HashMap<u32, [usize; 3]>);
+
+impl Names {
+    fn count(file: &File<'_>, pieces: &[Piece], output: &[OutputLine]) -> Names {
+        let mut counts: HashMap<u32, [usize; 3]> = HashMap::new();
+        let mut add = |header: Option<u32>, column: usize| {
+            if let Some(header) = header {
+                counts.entry(header).or_default()[column] += 1;
+            }
         };
-        if let Some(header) = header {
-            counts.entry(header).or_default()[1] += 1;
+        file.lines.iter().for_each(|line| add(line.header, 0));
+        for line in output {
+            match (line.original, line.row) {
+                (Some(at), _) => add(file.lines[at].header, 1),
+                (None, Some(row)) => add(pieces[row].line.header, 1),
+                (None, None) => {}
+            }
         }
+        pieces.iter().filter(|piece| !piece.marker).for_each(|piece| add(piece.line.header, 2));
+        Names(counts)
     }
-    for header in pieces.iter().filter(|piece| !piece.marker).filter_map(|piece| piece.line.header) {
-        counts.entry(header).or_default()[2] += 1;
+
+    /// The items that the edited file has once more although the suggestion shows them once and the file had them.
+    fn doubled(&self) -> usize {
+        let twice = |[before, after, shown]: &[usize; 3]| *before > 0 && after > before && shown < after;
+        self.0.values().filter(|counts| twice(counts)).count()
     }
-    let twice = |[before, after, shown]: &[usize; 3]| *before > 0 && after > before && shown < after;
-    counts.values().filter(|counts| twice(counts)).count()
+
+    /// The items that go, and of these the ones without a line that says something, on either side, before the next gap.
+    fn gone(&self, file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> (usize, usize) {
+        let goes = |step: &Step| match step {
+            Step::Delete { at } | Step::Change { at, .. } => file.lines[*at]
+                .header
+                .and_then(|header| self.0.get(&header))
+                .is_some_and(|[before, after, _]| after < before),
+            _ => false,
+        };
+        let says = |step: &Step| matches!(step, Step::Same { row, .. } if pieces[*row].line.weight > 0.5);
+        let (mut gone, mut unshown) = (0, 0);
+        let stretches: Vec<&[Step]> = steps.split(is_gap).collect();
+        for (number, stretch) in stretches.iter().enumerate() {
+            // At either end of the file there is nothing more to be shown.
+            let first = if number == 0 { Some(0) } else { stretch.iter().position(says) };
+            let last = if number + 1 == stretches.len() {
+                Some(stretch.len())
+            } else {
+                stretch.iter().rposition(says)
+            };
+            for index in (0..stretch.len()).filter(|index| goes(&stretch[*index])) {
+                gone += 1;
+                let shown =
+                    first.is_some_and(|first| first <= index) && last.is_some_and(|last| index < last);
+                unshown += usize::from(!shown);
+            }
+        }
+        (gone, unshown)
+    }
+}
+
+/// The file's lines are kept unseen.
+fn is_gap(step: &Step) -> bool {
+    matches!(step, Step::Keep { start, end, .. } if end > start)
 }
 
 /// A kept stretch that starts deeper than the new text before it.

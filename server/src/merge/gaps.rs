@@ -40,7 +40,10 @@ fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<
         let past_blank =
             at > 0 && file.lines[at - 1].blank && file.lines.get(at).is_some_and(|line| !line.blank);
         let joins = file.lines.get(at).is_some_and(|line| line.first == last.line.first);
-        if past_blank && !pieces[row - 1].line.blank && !joins {
+        // What follows closes the block: no item stands there that the blank line would set apart.
+        let closes =
+            file.lines.get(at).is_some_and(|line| line.weight < 0.5 && line.indent < last.line.indent);
+        if past_blank && !pieces[row - 1].line.blank && !joins && !closes {
             *price += costs.slide;
         }
         if at < file.lines.len() && !file.lines[at].blank {

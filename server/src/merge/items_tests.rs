@@ -1,8 +1,9 @@
 //! `check(before, suggestion, after)` for items: what a marker hides stays, however cheap it would be to take it out.
 
-use redraft_grammars::Language;
+use tokio_util::sync::CancellationToken;
 
-use super::tests::{check, merged};
+use super::tests::check;
+use crate::apply::{ApplyOptions, ApplyRequest, Route, apply};
 
 const STORE: &str = "\
 use std::collections::BTreeMap;
@@ -101,12 +102,27 @@ impl Store {
 }
 
 #[test]
-fn what_is_left_out_without_a_marker_is_not_sure() {
-    let suggestion = "impl Store {\n    /// Takes some out.\n    pub fn remove(&mut self, name: &str, count: u32) {\n        todo!()\n    }\n}\n";
-    let (output, _) = merged(STORE, suggestion, "rust").expect("a merge");
-    let suggestion = crate::suggestion::parse(suggestion, Some("rust"), None).expect("a suggestion");
-    let why = crate::guard::review(STORE, &output, &suggestion, Language::by_name("rust"));
-    assert!(output == STORE.replace(REMOVE, "        todo!()\n") || !why.is_empty(), "{output}");
+fn what_is_left_out_without_a_marker_asks_first() {
+    let request = ApplyRequest {
+        path: Some("store.rs".into()),
+        original: STORE.into(),
+        suggestion: "impl Store {\n    /// Takes some out.\n    pub fn remove(&mut self, name: &str, count: u32) {\n        todo!()\n    }\n}\n".into(),
+        ..ApplyRequest::default()
+    };
+    let options = ApplyOptions { route: Route::Deterministic, ..ApplyOptions::default() };
+    let applied = apply(&request, &options, None, &CancellationToken::new(), &mut |_| {}).expect("an edit");
+    assert!(
+        applied.output == STORE.replace(REMOVE, "        todo!()\n") || applied.asks,
+        "{}",
+        applied.output
+    );
+}
+
+#[test]
+fn an_item_whose_neighbours_are_shown_side_by_side_goes() {
+    let count = "    /// How many there are.\n    pub fn count(&self, name: &str) -> u32 {\n        self.counts.get(name).copied().unwrap_or(0)\n    }\n\n";
+    let suggestion = "// ...\n        *have -= count;\n    }\n\n    /// How many there are in all.\n    pub fn total(&self) -> u32 {\n        self.counts.values().sum()\n// ...\n";
+    check("rust", STORE, suggestion, &STORE.replace(count, ""));
 }
 
 const ROBOT: &str = "\

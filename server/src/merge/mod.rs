@@ -6,6 +6,7 @@
 mod align;
 mod confidence;
 mod costs;
+mod distances;
 mod evidence;
 mod gaps;
 mod hunks;

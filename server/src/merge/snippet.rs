@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::OutputLine;
 use super::align::Step;
 use super::lines::Line;
 use super::outline::is_head;
+use super::{OutputLine, distances};
 use crate::suggestion::Element;
 
 /// One row as text, with what the aligner knows of it.
@@ -131,9 +131,7 @@ pub(super) fn keep_blank_lines(
             {
                 Step::ExtraBlank { row }
             }
-            Step::ExtraBlank { row } if beside_edit || !(sloppy || beside_marker(pieces, row)) => {
-                Step::Insert { row }
-            }
+            Step::ExtraBlank { row } if beside_edit || !beside_marker(pieces, row) => Step::Insert { row },
             step => step,
         };
     }
@@ -144,12 +142,12 @@ pub(super) fn keep_blank_lines(
             run.push(step);
         } else {
             let after = settle_distance(file, pieces, &mut run, &mut output, Some(&step), collapsed);
-            settle_run(file, pieces, &mut run, &mut output, sloppy);
+            settle_run(file, &mut run, &mut output, sloppy);
             output.extend(after);
             output.push(step);
         }
     }
-    settle_run(file, pieces, &mut run, &mut output, sloppy);
+    settle_run(file, &mut run, &mut output, sloppy);
     output
 }
 
@@ -218,17 +216,12 @@ fn settle_distance(
     after
 }
 
-fn settle_run(file: &File<'_>, pieces: &[Piece], run: &mut Vec<Step>, output: &mut Vec<Step>, sloppy: bool) {
+fn settle_run(file: &File<'_>, run: &mut Vec<Step>, output: &mut Vec<Step>, sloppy: bool) {
     let removed_code = run.iter().any(|step| matches!(step, Step::Delete { at } if !file.lines[*at].blank));
-    let new_code = run.iter().any(|step| match step {
-        Step::Insert { row } | Step::Change { row, .. } => !pieces[*row].line.blank,
-        _ => false,
-    });
     let keep = |at: usize| Step::Keep { start: at, end: at + 1, marked: false };
     for step in run.drain(..) {
         match step {
             Step::Delete { at } if sloppy && file.lines[at].blank && !removed_code => output.push(keep(at)),
-            Step::Insert { row } if sloppy && !new_code && !removed_code && pieces[row].line.blank => {}
             other => output.push(other),
         }
     }
@@ -262,7 +255,7 @@ pub(super) fn assemble(file: &File<'_>, pieces: &[Piece], steps: &[Step], sloppy
             Step::Keep { start, end, .. } => output.extend((start..end).map(kept)),
         }
     }
-    output
+    if sloppy { distances::settle(file, pieces, steps, output) } else { output }
 }
 
 /// Two fenced blocks that end up side by side keep a blank line between their items.

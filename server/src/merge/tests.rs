@@ -358,3 +358,63 @@ fn a_large_file_is_merged_without_blowing_up() {
     check("rust", &before, "// ...\nfn item_2500() {\n    call(25);\n}\n// ...\n", &after);
     check("rust", &before, &after, &after);
 }
+
+#[test]
+fn dots_alone_are_text_where_markers_are_comments() {
+    let before = "def f():\n    one()\n    two()\n\n\ndef g():\n    pass\n";
+    let new = "def h():\n    \"\"\"\n    >>> h()\n    ...\n    \"\"\"\n    three()\n";
+    let suggestion = format!("# ...\n    two()\n\n\n{new}\n\ndef g():\n# ...\n");
+    check("python", before, &suggestion, &before.replace("def g()", &format!("{new}\n\ndef g()")));
+}
+
+const PARSER: &str = "\
+import io
+
+
+def read(text):
+    lines = text.split()
+
+    return lines
+
+
+def write(lines):
+    return \" \".join(lines)
+
+
+def check(lines):
+    return bool(lines)
+";
+
+/// As chat assistants say it: with prose around, and careless about blank lines.
+fn said(code: &str) -> String {
+    format!("Here is the change:\n\n```python\n{code}```\n\nThat should do it.\n")
+}
+
+#[test]
+fn blank_lines_lost_between_unchanged_lines_are_the_files() {
+    let code = "import io\ndef read(text):\n    lines = text.split()\n    return lines\ndef write(lines):\n    return \",\".join(lines)\n# ...\n";
+    check("python", PARSER, &said(code), &PARSER.replace("\" \".join", "\",\".join"));
+}
+
+#[test]
+fn an_item_that_stays_keeps_its_distance_beside_new_and_removed_lines() {
+    let code = "import io\n# ...\n    lines = text.split()\n    return lines\n\ndef check(lines):\n    return bool(lines)\n";
+    let after = PARSER.replace("def write(lines):\n    return \" \".join(lines)\n\n\n", "");
+    check("python", PARSER, &said(code), &after);
+    let code = "import io\nfrom os import path\n\ndef read(text):\n# ...\n";
+    check("python", PARSER, &said(code), &PARSER.replace("import io\n", "import io\nfrom os import path\n"));
+}
+
+#[test]
+fn a_new_item_stands_as_far_off_as_the_files_items_do() {
+    let new = "def count(lines):\n    return len(lines)\n";
+    let code = format!("# ...\n    return \" \".join(lines)\n\n{new}\ndef check(lines):\n# ...\n");
+    check("python", PARSER, &said(&code), &PARSER.replace("def check", &format!("{new}\n\ndef check")));
+}
+
+#[test]
+fn a_blank_line_more_is_an_edit_however_careless_the_suggestion() {
+    let before = "a = first()\nb = second()\nc = third()\nd = fourth()\ne = last()\n";
+    let code = "a = first()\nb = second()\n\nc = third()\nd = fifth()\ne = last()\n";
+    check("python", before, &said(code), code);
+}

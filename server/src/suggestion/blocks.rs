@@ -182,10 +182,14 @@ fn elements(lines: &[&str], language: Option<&str>) -> Vec<Element> {
     let blank = |line: &&str| line.trim().is_empty();
     let start = lines.iter().position(|line| !blank(line)).unwrap_or(lines.len());
     let end = lines.iter().rposition(|line| !blank(line)).map_or(start, |last| last + 1);
+    let read = |line: &str| marker::read_marker(line.trim_end_matches('\r'), language);
+    // Who writes markers as comments does not write them as dots alone: those are text that has such dots in it.
+    let commented = lines.iter().any(|line| read(line).is_some_and(|marker| !marker.bare));
     let mut elements = Vec::with_capacity(end - start);
     for index in start..end {
         let line = lines[index].trim_end_matches('\r');
-        elements.push(match marker::read_marker(line, language) {
+        elements.push(match read(line) {
+            Some(marker) if marker.bare && commented => Element::Line(line.to_string()),
             Some(marker) if !(marker.maybe_code && is_lone_body(&lines[start..end], index - start)) => {
                 Element::Marker(marker)
             }

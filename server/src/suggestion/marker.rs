@@ -5,6 +5,8 @@
 pub struct Marker {
     /// The line as written; a file may hold such a line itself.
     pub text: String,
+    /// Dots alone, without the signs of a comment.
+    pub bare: bool,
     /// The line is also plausible as code (Python's Ellipsis).
     pub maybe_code: bool,
 }
@@ -131,7 +133,8 @@ pub fn read_marker(line: &str, language: Option<&str>) -> Option<Marker> {
         return None;
     }
     let bare = !commented;
-    Some(Marker { text: line.to_string(), maybe_code: bare && matches!(language, Some("python") | None) })
+    let maybe_code = bare && matches!(language, Some("python") | None);
+    Some(Marker { text: line.to_string(), bare, maybe_code })
 }
 
 fn has_elision_word(words: &[String]) -> bool {
