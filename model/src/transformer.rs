@@ -9,8 +9,8 @@ use crate::error::ModelError;
 use crate::gguf::{GgufFile, TensorBytes};
 use crate::kernels::attention::{Heads, Span, attention};
 use crate::kernels::isa::Isa;
-use crate::kernels::linear::{argmax, linear};
-use crate::kernels::ops::{Rotary, add, rms_norm, swiglu};
+use crate::kernels::linear::{argmax, linear, linear_add, linear_swiglu};
+use crate::kernels::ops::{Rotary, rms_norm};
 use crate::kernels::packed::Packed;
 use crate::kernels::pool::Pool;
 use crate::kernels::quantize::Activations;
@@ -67,11 +67,10 @@ struct Workspace {
     qkv: Vec<f32>,
     /// `[m][heads d]`
     attended: Vec<f32>,
-    /// `[m][hidden]`
-    projected: Vec<f32>,
-    /// `[m][2 feed_forward]`, gate then up.
-    gate_up: Vec<f32>,
+    /// `[m][hidden]` or `[m][heads d]`, the input of the next matrix.
     activations: Activations,
+    /// `[m][feed_forward]`
+    gated: Activations,
     /// Tokens of the last forward.
     m: usize,
 }
@@ -236,7 +235,7 @@ impl Transformer {
         let (hidden, m) = (self.config.hidden, w.m);
         let x = &w.x;
         w.activations.reshape(m, hidden);
-        w.activations.fill(isa, pool, hidden, &|row, out| {
+        w.activations.fill(isa, pool, &|row, out| {
             rms_norm(isa, &x[row * hidden..(row + 1) * hidden], &layer.attn_norm, eps, out);
         });
         linear(isa, pool, &w.activations, &[&layer.attn_q, &layer.attn_k, &layer.attn_v], &mut w.qkv);
@@ -280,40 +279,31 @@ impl Transformer {
         let width = heads * d;
         let attended = &w.attended;
         w.activations.reshape(m, width);
-        w.activations.fill(isa, pool, width, &|row, out| {
+        w.activations.fill(isa, pool, &|row, out| {
             out.copy_from_slice(&attended[row * width..(row + 1) * width]);
         });
-        linear(isa, pool, &w.activations, &[&layer.attn_output], &mut w.projected);
-        add(&mut w.x[..m * hidden], &w.projected[..m * hidden]);
+        linear_add(isa, pool, &w.activations, &layer.attn_output, &mut w.x);
     }
 
     /// `x += down(silu(gate(n)) * up(n))` with `n` the normed `x`.
     fn feed_forward(&mut self, index: usize) {
         let layer = &self.layers[index];
         let (isa, pool, eps, w) = (self.isa, &self.pool, self.config.norm_eps, &mut self.work);
-        let (hidden, width, m) = (self.config.hidden, self.config.feed_forward, w.m);
+        let (hidden, m) = (self.config.hidden, w.m);
         let x = &w.x;
         w.activations.reshape(m, hidden);
-        w.activations.fill(isa, pool, hidden, &|row, out| {
+        w.activations.fill(isa, pool, &|row, out| {
             rms_norm(isa, &x[row * hidden..(row + 1) * hidden], &layer.ffn_norm, eps, out);
         });
-        linear(isa, pool, &w.activations, &[&layer.ffn_gate, &layer.ffn_up], &mut w.gate_up);
-
-        let gate_up = &w.gate_up;
-        w.activations.reshape(m, width);
-        w.activations.fill(isa, pool, width, &|row, out| {
-            let (gate, up) = gate_up[row * 2 * width..(row + 1) * 2 * width].split_at(width);
-            swiglu(isa, gate, up, out);
-        });
-        linear(isa, pool, &w.activations, &[&layer.ffn_down], &mut w.projected);
-        add(&mut w.x[..m * hidden], &w.projected[..m * hidden]);
+        linear_swiglu(isa, pool, &w.activations, &layer.ffn_gate, &layer.ffn_up, &mut w.gated);
+        linear_add(isa, pool, &w.gated, &layer.ffn_down, &mut w.x);
     }
 
     fn normalize_output(&mut self, from: usize) {
         let (isa, eps, hidden, w) = (self.isa, self.config.norm_eps, self.config.hidden, &mut self.work);
         let (x, norm) = (&w.x, &self.output_norm);
         w.activations.reshape(w.m.saturating_sub(from), hidden);
-        w.activations.fill(isa, &self.pool, hidden, &|row, out| {
+        w.activations.fill(isa, &self.pool, &|row, out| {
             let row = row + from;
             rms_norm(isa, &x[row * hidden..(row + 1) * hidden], norm, eps, out);
         });
@@ -352,8 +342,6 @@ impl Workspace {
         grow(&mut self.x, config.hidden);
         grow(&mut self.qkv, (heads + 2 * kv_heads) * head_dim);
         grow(&mut self.attended, heads * head_dim);
-        grow(&mut self.projected, config.hidden);
-        grow(&mut self.gate_up, 2 * config.feed_forward);
         self.m = m;
     }
 }

@@ -20,7 +20,9 @@ pub(super) unsafe fn multiply(
     chunk: &PackedChunk<'_>,
     view: &RowsView<'_>,
     scratch: &mut Scratch,
+    sums: &mut [f32],
 ) {
+    assert!(sums.len() >= view.rows * PANEL);
     unpack_codes(blocks, chunk, &mut scratch.codes.0);
     unpack_scales(blocks, chunk, scratch);
     for row in 0..view.rows {
@@ -28,9 +30,9 @@ pub(super) unsafe fn multiply(
             // SAFETY: this function has the features, and the row is within the view.
             unsafe {
                 if blocks.bits == 8 {
-                    half_row::<true>(blocks, view, row, half * 32, scratch);
+                    half_row::<true>(blocks, view, row, half * 32, scratch, sums);
                 } else {
-                    half_row::<false>(blocks, view, row, half * 32, scratch);
+                    half_row::<false>(blocks, view, row, half * 32, scratch, sums);
                 }
             }
         }
@@ -45,11 +47,12 @@ unsafe fn half_row<const SIGNED: bool>(
     view: &RowsView<'_>,
     row: usize,
     column: usize,
-    scratch: &mut Scratch,
+    scratch: &Scratch,
+    sums: &mut [f32],
 ) {
     let x = view.x;
     let (sub, steps) = (blocks.sub, blocks.sub / 4);
-    let base = (view.row + row) * x.k + view.start;
+    let base = x.place(view.row + row, view.start);
     let parts = x.group / sub;
     let ones = _mm256_set1_epi16(1);
     let flip = _mm256_set1_epi8(-128);
@@ -58,8 +61,8 @@ unsafe fn half_row<const SIGNED: bool>(
         for group in 0..view.len / x.group {
             let mut t = [_mm256_setzero_ps(); VECTORS];
             for part in group * parts..(group + 1) * parts {
-                let sums = x.sums.as_ptr().add(base / 16 + part * sub / 16);
-                let total = if sub == 16 { *sums } else { *sums + *sums.add(1) };
+                let sixteens = x.sums.as_ptr().add(base / 16 + part * sub / 16);
+                let total = if sub == 16 { *sixteens } else { *sixteens + *sixteens.add(1) };
                 // Eight-bit codes are multiplied as signed ones, which need no zero point.
                 let start = if SIGNED { 0 } else { -blocks.zero * total };
                 let mut dot = [_mm256_set1_epi32(start); VECTORS];
@@ -91,7 +94,7 @@ unsafe fn half_row<const SIGNED: bool>(
             }
             let scale = _mm256_set1_ps(*x.scales.as_ptr().add(base / x.group + group));
             for (c, t) in t.iter().enumerate() {
-                let out = scratch.sums.as_mut_ptr().add(row * PANEL + column + c * 8);
+                let out = sums.as_mut_ptr().add(row * PANEL + column + c * 8);
                 _mm256_storeu_ps(out, _mm256_fmadd_ps(*t, scale, _mm256_loadu_ps(out)));
             }
         }

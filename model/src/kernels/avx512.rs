@@ -1,4 +1,7 @@
-//! The linear micro-kernel on AVX-512 VNNI: up to 3 rows by 64 columns in registers.
+//! The linear micro-kernels on AVX-512 VNNI: up to 3 rows by 64 columns in registers.
+//!
+//! Many rows share one unpacking of a chunk; one or two multiply the codes as they are unpacked. Both ask for the bytes
+//! that come next while they compute.
 #![allow(unsafe_code)]
 // Registers are arrays walked by index: `array::from_fn` would not inherit the vector features.
 #![allow(clippy::needless_range_loop)]
@@ -12,8 +15,10 @@ use std::arch::x86_64::*;
 const VECTORS: usize = PANEL / 16;
 /// Rows of a micro-kernel: 3 x 4 sums of integers and as many of floats fill the registers.
 const ROWS: usize = 3;
+/// Codes of one step along `k` and 64 columns, in bytes.
+const STEP: usize = VECTORS * 64;
 
-/// Adds the products of one chunk to the sums.
+/// Adds the products of one chunk to `sums`.
 ///
 /// # Safety
 /// The processor has AVX-512 F, BW, VL, DQ and VNNI.
@@ -23,87 +28,126 @@ pub(super) unsafe fn multiply(
     chunk: &PackedChunk<'_>,
     view: &RowsView<'_>,
     scratch: &mut Scratch,
+    sums: &mut [f32],
 ) {
-    // SAFETY: this function has the features that these need.
+    assert!(sums.len() >= view.rows * PANEL);
+    // SAFETY: this function has the features that these need; `sums` and the view have the rows.
     unsafe {
-        unpack_scales(blocks, chunk, scratch);
-        let codes = if blocks.bits == 8 {
-            chunk.codes.as_ptr()
-        } else {
-            unpack_codes(blocks, chunk, 0, scratch);
-            scratch.codes.0.as_ptr()
-        };
-        match (blocks.sub, blocks.mins) {
-            (16, _) => all_rows::<4, false>(blocks, codes, view, scratch),
-            (_, false) => all_rows::<8, false>(blocks, codes, view, scratch),
-            (_, true) => all_rows::<8, true>(blocks, codes, view, scratch),
+        match view.rows {
+            1 => few_of_any::<1>(blocks, chunk, view, sums),
+            2 => few_of_any::<2>(blocks, chunk, view, sums),
+            _ => {
+                unpack_scales(blocks, chunk, scratch);
+                let codes = if blocks.bits == 8 {
+                    chunk.codes.as_ptr()
+                } else {
+                    unpack_codes(blocks, chunk, scratch);
+                    scratch.codes.0.as_ptr()
+                };
+                add_up(blocks, view, scratch);
+                match (blocks.sub, blocks.mins) {
+                    (16, _) => many::<4, false>(codes, chunk.ahead, view, scratch, sums),
+                    (_, false) => many::<8, false>(codes, chunk.ahead, view, scratch, sums),
+                    (_, true) => many::<8, true>(codes, chunk.ahead, view, scratch, sums),
+                }
+            }
         }
     }
 }
 
+/// The sums of each row's bytes over each scale block, for minima, and what they make of the zero point.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+fn add_up(blocks: &Blocks, view: &RowsView<'_>, scratch: &mut Scratch) {
+    let from = view.x.place(view.row, view.start) / 16;
+    let sixteens = &view.x.sums[from..from + view.rows * view.len / 16];
+    if blocks.sub == 16 {
+        for (start, sum) in scratch.starts.iter_mut().zip(sixteens) {
+            *start = -blocks.zero * sum;
+        }
+    } else if blocks.mins {
+        for (total, two) in scratch.totals.iter_mut().zip(sixteens.chunks_exact(2)) {
+            *total = (two[0] + two[1]) as f32;
+        }
+    } else {
+        for (start, two) in scratch.starts.iter_mut().zip(sixteens.chunks_exact(2)) {
+            *start = -blocks.zero * (two[0] + two[1]);
+        }
+    }
+}
+
+/// All rows of the view over unpacked codes, scale blocks of `STEPS` steps.
+///
 /// # Safety
-/// As [`multiply`]; `codes` is readable for the view's values times 64 columns.
+/// As [`multiply`]; `codes` is readable for the view's values times 64 columns, `sums` holds the view's rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-unsafe fn all_rows<const STEPS: usize, const MINS: bool>(
-    blocks: &Blocks,
+unsafe fn many<const STEPS: usize, const MINS: bool>(
     codes: *const u8,
+    ahead: &[u8],
     view: &RowsView<'_>,
-    scratch: &mut Scratch,
+    scratch: &Scratch,
+    sums: &mut [f32],
 ) {
-    let mut row = 0;
-    // SAFETY: the rows are within the view.
-    unsafe {
-        while row + ROWS <= view.rows {
-            rows::<ROWS, STEPS, MINS>(blocks.zero, codes, view, row, scratch);
-            row += ROWS;
-        }
-        match view.rows - row {
-            2 => rows::<2, STEPS, MINS>(blocks.zero, codes, view, row, scratch),
-            1 => rows::<1, STEPS, MINS>(blocks.zero, codes, view, row, scratch),
-            _ => {}
+    let turns = view.rows.div_ceil(ROWS);
+    for turn in 0..turns {
+        prefetch(ahead, turn, turns);
+        let row = turn * ROWS;
+        // SAFETY: the rows are within the view.
+        unsafe {
+            match view.rows - row {
+                1 => rows::<1, STEPS, MINS>(codes, view, row, scratch, sums),
+                2 => rows::<2, STEPS, MINS>(codes, view, row, scratch, sums),
+                _ => rows::<ROWS, STEPS, MINS>(codes, view, row, scratch, sums),
+            }
         }
     }
 }
 
+/// Asks for the `turn`-th of `turns` shares of what is read next.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn prefetch(ahead: &[u8], turn: usize, turns: usize) {
+    let lines = ahead.len() / 64;
+    for line in lines * turn / turns..lines * (turn + 1) / turns {
+        _mm_prefetch::<_MM_HINT_T0>(ahead[line * 64..].as_ptr().cast());
+    }
+}
+
 /// # Safety
-/// As [`all_rows`]; rows `first..first + R` are within the view.
+/// As [`many`]; rows `first..first + R` are within the view.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 unsafe fn rows<const R: usize, const STEPS: usize, const MINS: bool>(
-    zero: i32,
     codes: *const u8,
     view: &RowsView<'_>,
     first: usize,
-    scratch: &mut Scratch,
+    scratch: &Scratch,
+    sums: &mut [f32],
 ) {
-    let x = view.x;
-    let sub = STEPS * 4;
-    // SAFETY: `Activations::reshape` made room for every row; the scratch holds a whole chunk.
+    let (x, sub) = (view.x, STEPS * 4);
+    // SAFETY: `Activations::reshape` made room for every row; the scratch holds a whole chunk, `sums` the view's rows.
     unsafe {
-        let row = view.row + first;
-        let q = x.q.as_ptr().add(row * x.k + view.start);
-        let sums = x.sums.as_ptr().add((row * x.k + view.start) / 16);
-        let out = scratch.sums.as_mut_ptr().add(first * PANEL);
-        let parts = x.group / sub;
+        let at = x.place(view.row + first, view.start);
+        let q = x.q.as_ptr().add(at);
+        let scales = x.scales.as_ptr().add(at / x.group);
+        let out = sums.as_mut_ptr().add(first * PANEL);
+        let (per_row, parts) = (view.len / sub, x.group / sub);
+        let starts = scratch.starts.as_ptr().add(first * per_row);
+        let totals = scratch.totals.as_ptr().add(first * per_row);
         for group in 0..view.len / x.group {
             let mut t = [[_mm512_setzero_ps(); VECTORS]; R];
             for part in group * parts..(group + 1) * parts {
-                let mut total = [0; R];
                 let mut dot = [[_mm512_setzero_si512(); VECTORS]; R];
-                for r in 0..R {
-                    let at = sums.add(r * x.k / 16);
-                    total[r] = match STEPS {
-                        4 => *at.add(part),
-                        _ => *at.add(part * 2) + *at.add(part * 2 + 1),
-                    };
-                    dot[r] = [_mm512_set1_epi32(-zero * total[r]); VECTORS];
+                if !MINS {
+                    for r in 0..R {
+                        dot[r] = [_mm512_set1_epi32(*starts.add(r * per_row + part)); VECTORS];
+                    }
                 }
                 for step in part * STEPS..(part + 1) * STEPS {
                     let mut w = [_mm512_setzero_si512(); VECTORS];
                     for c in 0..VECTORS {
-                        w[c] = _mm512_loadu_si512(codes.add((step * VECTORS + c) * 64).cast());
+                        w[c] = _mm512_loadu_si512(codes.add(step * STEP + c * 64).cast());
                     }
                     for r in 0..R {
-                        let a = q.add(r * x.k + step * 4).cast::<i32>().read_unaligned();
+                        let a = q.add(r * view.len + step * 4).cast::<i32>().read_unaligned();
                         let a = _mm512_set1_epi32(a);
                         for c in 0..VECTORS {
                             dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], w[c], a);
@@ -118,14 +162,14 @@ unsafe fn rows<const R: usize, const STEPS: usize, const MINS: bool>(
                     if MINS {
                         let min = _mm512_loadu_ps(scratch.mins.as_ptr().add(part * PANEL + c * 16));
                         for r in 0..R {
-                            t[r][c] = _mm512_fmadd_ps(_mm512_set1_ps(total[r] as f32), min, t[r][c]);
+                            let total = _mm512_set1_ps(*totals.add(r * per_row + part));
+                            t[r][c] = _mm512_fmadd_ps(total, min, t[r][c]);
                         }
                     }
                 }
             }
             for r in 0..R {
-                let at = ((row + r) * x.k + view.start) / x.group + group;
-                let scale = _mm512_set1_ps(*x.scales.as_ptr().add(at));
+                let scale = _mm512_set1_ps(*scales.add(r * view.len / x.group + group));
                 for c in 0..VECTORS {
                     let out = out.add(r * PANEL + c * 16);
                     _mm512_storeu_ps(out, _mm512_fmadd_ps(t[r][c], scale, _mm512_loadu_ps(out)));
@@ -135,103 +179,227 @@ unsafe fn rows<const R: usize, const STEPS: usize, const MINS: bool>(
     }
 }
 
-/// Packed codes to bytes in the scratch, less `offset`.
+/// # Safety
+/// As [`multiply`]; the view has `R` rows, and so has `sums`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+unsafe fn few_of_any<const R: usize>(
+    blocks: &Blocks,
+    chunk: &PackedChunk<'_>,
+    view: &RowsView<'_>,
+    sums: &mut [f32],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (blocks.bits, blocks.mins) {
+            (4, false) => few::<R, 4, false>(blocks, chunk, view, sums),
+            (4, true) => few::<R, 4, true>(blocks, chunk, view, sums),
+            (5, false) => few::<R, 5, false>(blocks, chunk, view, sums),
+            (5, true) => few::<R, 5, true>(blocks, chunk, view, sums),
+            (6, _) => few::<R, 6, false>(blocks, chunk, view, sums),
+            _ => few::<R, 8, false>(blocks, chunk, view, sums),
+        }
+    }
+}
+
+/// `R` rows by 64 columns, each code multiplied as it is unpacked.
+///
+/// # Safety
+/// As [`few_of_any`], for blocks of `BITS` and `MINS`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+unsafe fn few<const R: usize, const BITS: usize, const MINS: bool>(
+    blocks: &Blocks,
+    chunk: &PackedChunk<'_>,
+    view: &RowsView<'_>,
+    sums: &mut [f32],
+) {
+    let x = view.x;
+    let size = chunk.codes.len() / chunk.blocks;
+    let blocks_of_group = x.group / BLOCK;
+    // SAFETY: `Activations::reshape` made room for every row; `sums` holds `R` rows, the chunk `chunk.blocks` blocks.
+    unsafe {
+        let at = x.place(view.row, view.start);
+        let q = x.q.as_ptr().add(at);
+        let sixteens = x.sums.as_ptr().add(at / 16);
+        let scales = x.scales.as_ptr().add(at / x.group);
+        let mut t = [[_mm512_setzero_ps(); VECTORS]; R];
+        for block in 0..chunk.blocks {
+            prefetch(chunk.ahead, block, chunk.blocks);
+            let from = chunk.codes.as_ptr().add(block * size);
+            let mut halves = [[0; 2]; R];
+            for r in 0..R {
+                let at = sixteens.add(r * view.len / 16 + block * 2);
+                halves[r] = [*at, *at.add(1)];
+            }
+            // The first and the second 16 values along `k`.
+            let mut first = [[_mm512_setzero_si512(); VECTORS]; R];
+            let mut second = [[_mm512_setzero_si512(); VECTORS]; R];
+            for step in 0..4 {
+                for c in 0..VECTORS {
+                    let v = step * VECTORS + c;
+                    let (low, high) = if BITS == 8 {
+                        let low = _mm512_loadu_si512(from.add(v * 64).cast());
+                        (low, _mm512_loadu_si512(from.add(BLOCK_CODES / 2 + v * 64).cast()))
+                    } else {
+                        unpack::<BITS>(from, v)
+                    };
+                    for r in 0..R {
+                        let a = q.add(r * view.len + block * BLOCK + step * 4).cast::<i32>();
+                        let b = a.add(4);
+                        let (a, b) = (a.read_unaligned(), b.read_unaligned());
+                        first[r][c] = _mm512_dpbusd_epi32(first[r][c], low, _mm512_set1_epi32(a));
+                        second[r][c] = _mm512_dpbusd_epi32(second[r][c], high, _mm512_set1_epi32(b));
+                    }
+                }
+            }
+            for c in 0..VECTORS {
+                for r in 0..R {
+                    let [a, b] = halves[r];
+                    if BITS == 6 {
+                        for (half, (dot, sum)) in
+                            [(first[r][c], a), (second[r][c], b)].into_iter().enumerate()
+                        {
+                            let dot = _mm512_add_epi32(dot, _mm512_set1_epi32(-blocks.zero * sum));
+                            let scale = scale_of(blocks, chunk, block * 2 + half, c);
+                            t[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, t[r][c]);
+                        }
+                        continue;
+                    }
+                    let mut dot = _mm512_add_epi32(first[r][c], second[r][c]);
+                    if !MINS {
+                        dot = _mm512_add_epi32(dot, _mm512_set1_epi32(-blocks.zero * (a + b)));
+                    }
+                    let scale = scale_of(blocks, chunk, block, c);
+                    t[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, t[r][c]);
+                    if MINS {
+                        let total = _mm512_set1_ps((a + b) as f32);
+                        t[r][c] = _mm512_fmadd_ps(total, min_of(blocks, chunk, block, c), t[r][c]);
+                    }
+                }
+            }
+            if (block + 1) % blocks_of_group == 0 {
+                for r in 0..R {
+                    let group = r * view.len / x.group + block / blocks_of_group;
+                    let scale = _mm512_set1_ps(*scales.add(group));
+                    for c in 0..VECTORS {
+                        let out = sums.as_mut_ptr().add(r * PANEL + c * 16);
+                        _mm512_storeu_ps(out, _mm512_fmadd_ps(t[r][c], scale, _mm512_loadu_ps(out)));
+                        t[r][c] = _mm512_setzero_ps();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The `v`-th vectors of both halves of a packed block of 4 to 6 bits.
+///
+/// # Safety
+/// `from` is readable for a packed block, and `v` below 16.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+unsafe fn unpack<const BITS: usize>(from: *const u8, v: usize) -> (__m512i, __m512i) {
+    let low_bits = _mm512_set1_epi8(15);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let both = _mm512_loadu_si512(from.add(v * 64).cast());
+        let mut low = _mm512_and_si512(both, low_bits);
+        let mut high = _mm512_and_si512(_mm512_srli_epi16::<4>(both), low_bits);
+        let planes = from.add(BLOCK_CODES / 2).cast::<u64>();
+        for plane in 0..BITS - 4 {
+            let bit = _mm512_set1_epi8(16 << plane);
+            let masks = planes.add(plane * (BLOCK_CODES / 64) + v);
+            low = _mm512_mask_add_epi8(low, masks.read_unaligned(), low, bit);
+            let mask = masks.add(BLOCK_CODES / 128).read_unaligned();
+            high = _mm512_mask_add_epi8(high, mask, high, bit);
+        }
+        (low, high)
+    }
+}
+
+/// Packed codes of 4 to 6 bits to bytes in the scratch.
 ///
 /// # Safety
 /// As [`multiply`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-pub(super) unsafe fn unpack_codes(
-    blocks: &Blocks,
-    chunk: &PackedChunk<'_>,
-    offset: i8,
-    scratch: &mut Scratch,
-) {
+unsafe fn unpack_codes(blocks: &Blocks, chunk: &PackedChunk<'_>, scratch: &mut Scratch) {
     let size = chunk.codes.len() / chunk.blocks;
-    let low_bits = _mm512_set1_epi8(15);
-    let offset = _mm512_set1_epi8(offset);
-    let fifth = _mm512_set1_epi8(16);
-    let sixth = _mm512_set1_epi8(32);
     for block in 0..chunk.blocks {
         // SAFETY: `size` bytes a block are there, and the scratch holds every block of a chunk.
         unsafe {
             let from = chunk.codes.as_ptr().add(block * size);
             let to = scratch.codes.0.as_mut_ptr().add(block * BLOCK_CODES);
-            if blocks.bits == 8 {
-                for v in 0..BLOCK_CODES / 64 {
-                    let codes = _mm512_loadu_si512(from.add(v * 64).cast());
-                    _mm512_storeu_si512(to.add(v * 64).cast(), _mm512_sub_epi8(codes, offset));
-                }
-                continue;
-            }
-            let planes = from.add(BLOCK_CODES / 2).cast::<u64>();
-            let finish = |codes: __m512i, v: usize| {
-                let mut codes = codes;
-                if blocks.bits > 4 {
-                    codes = set_bit(codes, planes.add(v).read_unaligned(), fifth);
-                }
-                if blocks.bits > 5 {
-                    let mask = planes.add(BLOCK_CODES / 64 + v).read_unaligned();
-                    codes = set_bit(codes, mask, sixth);
-                }
-                _mm512_storeu_si512(to.add(v * 64).cast(), _mm512_sub_epi8(codes, offset));
-            };
             for v in 0..BLOCK_CODES / 128 {
-                let both = _mm512_loadu_si512(from.add(v * 64).cast());
-                finish(_mm512_and_si512(both, low_bits), v);
-                finish(_mm512_and_si512(_mm512_srli_epi16::<4>(both), low_bits), v + BLOCK_CODES / 128);
+                let (low, high) = match blocks.bits {
+                    4 => unpack::<4>(from, v),
+                    5 => unpack::<5>(from, v),
+                    _ => unpack::<6>(from, v),
+                };
+                _mm512_storeu_si512(to.add(v * 64).cast(), low);
+                _mm512_storeu_si512(to.add(BLOCK_CODES / 2 + v * 64).cast(), high);
             }
         }
     }
-}
-
-/// Sets `bit`, which is clear in every byte of `codes`, where the mask has a one.
-#[target_feature(enable = "avx512f,avx512bw")]
-#[inline]
-fn set_bit(codes: __m512i, mask: u64, bit: __m512i) -> __m512i {
-    _mm512_mask_add_epi8(codes, mask, codes, bit)
 }
 
 /// Scales and minima to f32 in the scratch.
-///
-/// # Safety
-/// As [`multiply`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-pub(super) unsafe fn unpack_scales(blocks: &Blocks, chunk: &PackedChunk<'_>, scratch: &mut Scratch) {
-    let count = chunk.blocks * BLOCK / blocks.sub;
-    // SAFETY: the chunk's parts have the lengths that `Packed::chunk` gives them, and the scratch holds a whole chunk.
-    unsafe {
+fn unpack_scales(blocks: &Blocks, chunk: &PackedChunk<'_>, scratch: &mut Scratch) {
+    for part in 0..chunk.blocks * BLOCK / blocks.sub {
         for c in 0..VECTORS {
-            let half = |bytes: &[u8], i: usize| {
-                let at = bytes.as_ptr().add((i * PANEL + c * 16) * 2);
-                _mm512_cvtph_ps(_mm256_loadu_si256(at.cast()))
-            };
-            let byte =
-                |bytes: &[u8], i: usize| _mm_loadu_si128(bytes.as_ptr().add(i * PANEL + c * 16).cast());
-            let scales = scratch.scales.as_mut_ptr().add(c * 16);
-            let mins = scratch.mins.as_mut_ptr().add(c * 16);
-            if blocks.nested {
-                let outer = half(chunk.outer, 0);
-                for i in 0..count {
-                    let scale = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(byte(chunk.scale, i)));
-                    _mm512_storeu_ps(scales.add(i * PANEL), _mm512_mul_ps(outer, scale));
-                }
-                if blocks.mins {
-                    let outer = half(chunk.outer_min, 0);
-                    for i in 0..chunk.blocks {
-                        let min = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(byte(chunk.min, i)));
-                        _mm512_storeu_ps(mins.add(i * PANEL), _mm512_mul_ps(outer, min));
-                    }
-                }
-            } else {
-                for i in 0..count {
-                    _mm512_storeu_ps(scales.add(i * PANEL), half(chunk.outer, i));
-                }
-                if blocks.mins {
-                    for i in 0..chunk.blocks {
-                        _mm512_storeu_ps(mins.add(i * PANEL), half(chunk.outer_min, i));
-                    }
-                }
+            let scale = scale_of(blocks, chunk, part, c);
+            // SAFETY: the scratch holds a whole chunk.
+            unsafe { _mm512_storeu_ps(scratch.scales.as_mut_ptr().add(part * PANEL + c * 16), scale) };
+        }
+    }
+    if blocks.mins {
+        for block in 0..chunk.blocks {
+            for c in 0..VECTORS {
+                let min = min_of(blocks, chunk, block, c);
+                // SAFETY: as above.
+                unsafe { _mm512_storeu_ps(scratch.mins.as_mut_ptr().add(block * PANEL + c * 16), min) };
             }
         }
     }
+}
+
+/// The scales of 16 columns in one scale block.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+#[inline]
+fn scale_of(blocks: &Blocks, chunk: &PackedChunk<'_>, part: usize, c: usize) -> __m512 {
+    if blocks.nested {
+        let scale = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sixteen(chunk.scale, part, c)));
+        _mm512_mul_ps(halves(chunk.outer, 0, c), scale)
+    } else {
+        halves(chunk.outer, part, c)
+    }
+}
+
+/// The minima of 16 columns in one block of 32.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+#[inline]
+fn min_of(blocks: &Blocks, chunk: &PackedChunk<'_>, block: usize, c: usize) -> __m512 {
+    if blocks.nested {
+        let min = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(sixteen(chunk.min, block, c)));
+        _mm512_mul_ps(halves(chunk.outer_min, 0, c), min)
+    } else {
+        halves(chunk.outer_min, block, c)
+    }
+}
+
+/// 16 halves of the `index`-th 64.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn halves(bytes: &[u8], index: usize, c: usize) -> __m512 {
+    let bytes = &bytes[(index * PANEL + c * 16) * 2..][..32];
+    // SAFETY: the slice has 32 bytes.
+    _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) })
+}
+
+/// 16 bytes of the `index`-th 64.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn sixteen(bytes: &[u8], index: usize, c: usize) -> __m128i {
+    let bytes = &bytes[index * PANEL + c * 16..][..16];
+    // SAFETY: the slice has 16 bytes.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }

@@ -12,23 +12,17 @@ pub enum Isa {
     Avx2,
     /// AVX-512 (F, BW, VL, DQ) with VNNI.
     Avx512Vnni,
-    /// AVX-512 VNNI plus AMX int8 tiles for chunks of many tokens.
-    Amx,
 }
 
 impl Isa {
     /// The best level of this machine, or the one that `REDRAFT_ISA` names if the machine has it.
-    ///
-    /// AMX is used only when named: its tiles wait for their loads, and on the machines measured so far (Sapphire
-    /// Rapids, two hyper-threads) a forward of 64 tokens takes 1.15 times as long as with VNNI.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
             let available = Isa::available();
             let asked = std::env::var("REDRAFT_ISA").unwrap_or_default();
             let named = available.iter().find(|isa| isa.name() == asked);
-            let best = available.iter().rfind(|isa| **isa != Isa::Amx);
-            named.or(best).copied().unwrap_or(Isa::Portable)
+            named.or(available.last()).copied().unwrap_or(Isa::Portable)
         })
     }
 
@@ -50,9 +44,6 @@ impl Isa {
                     && is_x86_feature_detected!("avx512vnni")
                 {
                     levels.push(Isa::Avx512Vnni);
-                    if super::amx::permitted() {
-                        levels.push(Isa::Amx);
-                    }
                 }
             }
         }
@@ -65,7 +56,6 @@ impl Isa {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2",
             Isa::Avx512Vnni => "avx512-vnni",
-            Isa::Amx => "amx-int8",
         }
     }
 }

@@ -6,42 +6,55 @@
 
 use super::blocks::{BLOCK, Blocks};
 use super::isa::Isa;
+use super::ops::swiglu;
 use super::packed::{BLOCK_CODES, CHUNK, PANEL, Packed, PackedChunk};
 use super::pool::Pool;
-use super::quantize::{Activations, ROW_TILE};
+use super::quantize::Activations;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows that share one unpacking of a panel.
 const ROWS: usize = 128;
 
-/// What one thread needs: an unpacked panel chunk and the sums of [`ROWS`] rows by 64 columns.
+/// Sums `[ROWS][64]` of one panel.
+type Sums = [f32; ROWS * PANEL];
+
+/// An unpacked chunk of a panel.
 pub(super) struct Scratch {
-    /// Codes `[k / 4][64][4]`, unsigned, or signed where the kernel asks for it.
+    /// Codes `[k / 4][64][4]`, unsigned.
     pub(super) codes: Aligned<{ CHUNK * PANEL }>,
     /// Scales `[k / sub][64]`.
     pub(super) scales: [f32; CHUNK / 16 * PANEL],
     /// Minima `[k / 32][64]`, to be added.
     pub(super) mins: [f32; CHUNK / BLOCK * PANEL],
-    /// Sums `[rows][64]`.
-    pub(super) sums: [f32; ROWS * PANEL],
-    /// Integers on their way from tiles to sums.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) dots: Aligned<{ super::amx::DOTS }>,
+    /// Where each row's integer sums start, `[rows][k / sub]`: what the zero point takes off.
+    pub(super) starts: [i32; ROWS * CHUNK / 16],
+    /// The sums of each row's bytes, `[rows][k / 32]`, that minima are multiplied by.
+    pub(super) totals: [f32; ROWS * CHUNK / BLOCK],
 }
 
 /// Bytes on a cache-line border.
 #[repr(C, align(64))]
 pub(super) struct Aligned<const N: usize>(pub(super) [u8; N]);
 
+/// What one thread needs.
+struct Buffers {
+    scratch: Scratch,
+    /// Panels whose sums are used together: two of a gate and two of what it lets through.
+    sums: [Sums; 4],
+}
+
 thread_local! {
-    static SCRATCH: RefCell<Box<Scratch>> = RefCell::new(Box::new(Scratch {
-        codes: Aligned([0; CHUNK * PANEL]),
-        scales: [0.0; CHUNK / 16 * PANEL],
-        mins: [0.0; CHUNK / BLOCK * PANEL],
-        sums: [0.0; ROWS * PANEL],
-        #[cfg(target_arch = "x86_64")]
-        dots: Aligned([0; super::amx::DOTS]),
+    static BUFFERS: RefCell<Box<Buffers>> = RefCell::new(Box::new(Buffers {
+        scratch: Scratch {
+            codes: Aligned([0; CHUNK * PANEL]),
+            scales: [0.0; CHUNK / 16 * PANEL],
+            mins: [0.0; CHUNK / BLOCK * PANEL],
+            starts: [0; ROWS * CHUNK / 16],
+            totals: [0.0; ROWS * CHUNK / BLOCK],
+        },
+        sums: [[0.0; ROWS * PANEL]; 4],
     }));
 }
 
@@ -59,51 +72,119 @@ pub(super) struct RowsView<'a> {
     pub(super) len: usize,
 }
 
-/// Where the results of a panel go.
-trait Sink: Sync {
-    /// `sums` holds `[rows][64]` for the rows from `row` and the columns from `column` of matrix `matrix`.
-    fn take(&self, matrix: usize, row: usize, rows: usize, column: usize, sums: &mut [f32]);
-}
-
-/// Adds nothing, writes `out[m][stride]`; the columns of the matrices follow each other.
-struct Store<'a> {
-    matrices: &'a [&'a Packed],
-    out: usize,
-    stride: usize,
-}
-
-/// Multiplies `x` by each matrix; `out` is `[m][sum of n]`.
+/// Multiplies `x` by each matrix; `out` is `[m][sum of n]`, the columns of the matrices one after the other.
 pub fn linear(isa: Isa, pool: &Pool, x: &Activations, matrices: &[&Packed], out: &mut [f32]) {
+    to_columns(isa, pool, x, matrices, out, |out, sums| out.copy_from_slice(sums));
+}
+
+/// Adds the product to `out`, `[m][n]`: `out += x W^T + bias`.
+pub fn linear_add(isa: Isa, pool: &Pool, x: &Activations, matrix: &Packed, out: &mut [f32]) {
+    to_columns(isa, pool, x, &[matrix], out, |out, sums| {
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+    });
+}
+
+fn to_columns(
+    isa: Isa,
+    pool: &Pool,
+    x: &Activations,
+    matrices: &[&Packed],
+    out: &mut [f32],
+    put: impl Fn(&mut [f32], &[f32]) + Sync,
+) {
     let stride: usize = matrices.iter().map(|matrix| matrix.n).sum();
     assert!(out.len() >= x.m * stride, "output buffer too small");
-    let sink = Store { matrices, out: out.as_mut_ptr() as usize, stride };
-    for_each_panel(isa, pool, x, matrices, &sink);
-}
-
-impl Sink for Store<'_> {
-    fn take(&self, matrix: usize, row: usize, rows: usize, column: usize, sums: &mut [f32]) {
-        let offset: usize = self.matrices[..matrix].iter().map(|m| m.n).sum();
-        let columns = PANEL.min(self.matrices[matrix].n - column);
-        for (r, sums) in sums.chunks_exact(PANEL).take(rows).enumerate() {
-            // SAFETY: `linear` checked the buffer; each (row, panel) pair is one task's own.
+    let out = out.as_mut_ptr() as usize;
+    for_each_panel(isa, pool, x, matrices, &|matrix, rows, column, sums| {
+        let offset: usize = matrices[..matrix].iter().map(|m| m.n).sum();
+        let columns = PANEL.min(matrices[matrix].n - column);
+        for (row, sums) in rows.zip(sums.chunks_exact(PANEL)) {
+            // SAFETY: the buffer's length was checked; each (row, panel) pair is one task's own.
             #[allow(unsafe_code)]
             let out = unsafe {
-                let at = (row + r) * self.stride + offset + column;
-                std::slice::from_raw_parts_mut((self.out as *mut f32).add(at), columns)
+                let at = row * stride + offset + column;
+                std::slice::from_raw_parts_mut((out as *mut f32).add(at), columns)
             };
-            out.copy_from_slice(&sums[..columns]);
+            put(out, &sums[..columns]);
         }
-    }
+    });
 }
 
-/// The largest output of each row and its column, as one number that orders by value, then by the earlier column.
-struct Largest(Vec<AtomicU64>);
+/// `out = silu(x G^T) * (x U^T)`, quantized: a feed-forward layer up to its last matrix, without storing what is between.
+/// The biases of both matrices count.
+pub fn linear_swiglu(
+    isa: Isa,
+    pool: &Pool,
+    x: &Activations,
+    gate: &Packed,
+    up: &Packed,
+    out: &mut Activations,
+) {
+    assert!(gate.k == x.k && up.k == x.k && gate.n == up.n, "matrices and input differ in width");
+    out.reshape(x.m, gate.n);
+    let writer = out.writer();
+    // A task makes whole groups.
+    let panels = out.group.div_ceil(PANEL);
+    pool.for_each(gate.panels().div_ceil(panels), &|task, _| {
+        let column = task * panels * PANEL;
+        let columns = (panels * PANEL).min(gate.n - column);
+        BUFFERS.with_borrow_mut(|buffers| {
+            let Buffers { scratch, sums } = &mut **buffers;
+            for rows in row_blocks(x.m) {
+                let (gates, ups) = sums.split_at_mut(2);
+                for (part, (gates, ups)) in gates.iter_mut().zip(ups.iter_mut()).take(panels).enumerate() {
+                    panel(isa, x, &rows, gate, task * panels + part, scratch, gates);
+                    panel(isa, x, &rows, up, task * panels + part, scratch, ups);
+                }
+                let mut values = [0.0; 2 * PANEL];
+                for row in rows.clone() {
+                    let sums = (row - rows.start) * PANEL..(row - rows.start + 1) * PANEL;
+                    for (values, (gates, ups)) in
+                        values.chunks_exact_mut(PANEL).zip(gates.iter().zip(ups.iter()))
+                    {
+                        swiglu(isa, &gates[sums.clone()], &ups[sums.clone()], values);
+                    }
+                    // SAFETY: each task has its own groups of columns, and `out` is borrowed for the whole region.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        writer.write(isa, row, column, &values[..columns]);
+                    }
+                }
+            }
+        });
+    });
+}
 
 /// For each row of `x` the column of the largest product (of equals the first), without storing the products.
 pub fn argmax(isa: Isa, pool: &Pool, x: &Activations, matrix: &Packed) -> Vec<u32> {
-    let sink = Largest((0..x.m).map(|_| AtomicU64::new(0)).collect());
-    for_each_panel(isa, pool, x, &[matrix], &sink);
-    sink.0.into_iter().map(|key| !(key.into_inner() as u32)).collect()
+    // Each row's largest output and its column, as one number that orders by value, then by the earlier column.
+    let best: Vec<_> = (0..x.m).map(|_| AtomicU64::new(0)).collect();
+    for_each_panel(isa, pool, x, &[matrix], &|_, rows, column, sums| {
+        let columns = PANEL.min(matrix.n - column);
+        for (best, sums) in best[rows].iter().zip(sums.chunks_exact(PANEL)) {
+            let sums = &sums[..columns];
+            // A maximum first, which vectorizes; its place only if it can win.
+            let largest = largest(sums);
+            let key = u64::from(ordered(largest)) << 32;
+            if key | u64::from(!(column as u32)) > best.load(Ordering::Relaxed) {
+                let at = column + sums.iter().position(|value| *value == largest).unwrap_or(0);
+                best.fetch_max(key | u64::from(!(at as u32)), Ordering::Relaxed);
+            }
+        }
+    });
+    best.into_iter().map(|key| !(key.into_inner() as u32)).collect()
+}
+
+fn largest(values: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let whole = values.chunks_exact(16);
+    let rest = whole.remainder().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for values in whole {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane = if *value > *lane { *value } else { *lane };
+        }
+    }
+    lanes.into_iter().fold(rest, f32::max)
 }
 
 /// Bits that order as the floats do.
@@ -112,101 +193,78 @@ fn ordered(value: f32) -> u32 {
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
 }
 
-impl Sink for Largest {
-    fn take(&self, _: usize, row: usize, rows: usize, column: usize, sums: &mut [f32]) {
-        for (sums, best) in sums.chunks_exact(PANEL).zip(&self.0[row..row + rows]) {
-            // A maximum first, which vectorizes; its place only if it can win.
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            for chunk in sums.chunks_exact(16) {
-                for (lane, value) in lanes.iter_mut().zip(chunk) {
-                    *lane = if *value > *lane { *value } else { *lane };
-                }
-            }
-            let largest = lanes.into_iter().fold(f32::NEG_INFINITY, f32::max);
-            let key = u64::from(ordered(largest)) << 32;
-            if key | u64::from(!(column as u32)) > best.load(Ordering::Relaxed) {
-                let at = column + sums.iter().position(|value| *value == largest).unwrap_or(0);
-                best.fetch_max(key | u64::from(!(at as u32)), Ordering::Relaxed);
-            }
-        }
-    }
-}
+/// What is done with the sums `[rows][64]` of one panel: they are those of these rows and the columns from `column` on of a
+/// matrix.
+type Take<'a> = &'a (dyn Fn(usize, Range<usize>, usize, &[f32]) + Sync);
 
-fn for_each_panel(isa: Isa, pool: &Pool, x: &Activations, matrices: &[&Packed], sink: &dyn Sink) {
+fn for_each_panel(isa: Isa, pool: &Pool, x: &Activations, matrices: &[&Packed], take: Take<'_>) {
     for matrix in matrices {
         assert_eq!(matrix.k, x.k, "matrix and input differ in width");
     }
-    let mut starts = vec![0];
-    for matrix in matrices {
-        starts.push(starts[starts.len() - 1] + matrix.panels());
-    }
-    let panels = starts[matrices.len()];
-    // A few panels a task for single rows keeps the hand-out cheap.
-    let per_task = if x.m < ROW_TILE { (panels / (pool.threads() * 16)).clamp(1, 8) } else { 1 };
-    pool.for_each(panels.div_ceil(per_task), &|task, _| {
-        SCRATCH.with_borrow_mut(|scratch| {
-            for index in task * per_task..((task + 1) * per_task).min(panels) {
-                let matrix = starts.partition_point(|start| *start <= index) - 1;
-                panel(
-                    isa,
-                    x,
-                    matrices[matrix],
-                    index - starts[matrix],
-                    scratch,
-                    &|row, rows, column, sums| {
-                        sink.take(matrix, row, rows, column, sums);
-                    },
-                );
+    pool.for_each(matrices.iter().map(|matrix| matrix.panels()).sum(), &|task, _| {
+        let (mut matrix, mut index) = (0, task);
+        while index >= matrices[matrix].panels() {
+            index -= matrices[matrix].panels();
+            matrix += 1;
+        }
+        BUFFERS.with_borrow_mut(|buffers| {
+            let Buffers { scratch, sums: [sums, ..] } = &mut **buffers;
+            for rows in row_blocks(x.m) {
+                panel(isa, x, &rows, matrices[matrix], index, scratch, sums);
+                take(matrix, rows, index * PANEL, sums);
             }
         });
     });
 }
 
-type Take<'a> = &'a dyn Fn(usize, usize, usize, &mut [f32]);
+fn row_blocks(m: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..m).step_by(ROWS).map(move |first| first..(first + ROWS).min(m))
+}
 
-fn panel(isa: Isa, x: &Activations, w: &Packed, panel: usize, scratch: &mut Scratch, take: Take<'_>) {
-    let column = panel * PANEL;
-    for row in (0..x.m).step_by(ROWS) {
-        let rows = ROWS.min(x.m - row);
-        scratch.sums[..rows.next_multiple_of(ROW_TILE) * PANEL].fill(0.0);
-        for start in (0..w.k).step_by(CHUNK) {
-            let chunk = w.chunk(panel, start);
-            let view = RowsView { x, row, rows, start, len: chunk.blocks * BLOCK };
-            multiply(isa, &w.blocks, &chunk, &view, scratch);
+/// The products of some rows with one panel, bias added. Columns past the matrix' last are undefined.
+fn panel(
+    isa: Isa,
+    x: &Activations,
+    rows: &Range<usize>,
+    w: &Packed,
+    panel: usize,
+    scratch: &mut Scratch,
+    sums: &mut Sums,
+) {
+    let sums = &mut sums[..rows.len() * PANEL];
+    sums.fill(0.0);
+    for start in (0..w.k).step_by(CHUNK) {
+        let chunk = w.chunk(panel, start);
+        let view = RowsView { x, row: rows.start, rows: rows.len(), start, len: chunk.blocks * BLOCK };
+        multiply(isa, &w.blocks, &chunk, &view, scratch, sums);
+    }
+    if let Some(bias) = &w.bias {
+        let bias = &bias[panel * PANEL..w.n.min((panel + 1) * PANEL)];
+        for sums in sums.chunks_exact_mut(PANEL) {
+            sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
         }
-        if let Some(bias) = &w.bias {
-            let bias = &bias[column..(column + PANEL).min(w.n)];
-            for sums in scratch.sums.chunks_exact_mut(PANEL).take(rows) {
-                sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
-            }
-        }
-        if column + PANEL > w.n {
-            for sums in scratch.sums.chunks_exact_mut(PANEL).take(rows) {
-                sums[w.n - column..].fill(f32::NEG_INFINITY);
-            }
-        }
-        take(row, rows, column, &mut scratch.sums[..rows * PANEL]);
     }
 }
 
-/// Adds the products of one chunk to `scratch.sums`.
-fn multiply(isa: Isa, blocks: &Blocks, chunk: &PackedChunk<'_>, view: &RowsView<'_>, scratch: &mut Scratch) {
+/// Adds the products of one chunk to `sums`.
+fn multiply(
+    isa: Isa,
+    blocks: &Blocks,
+    chunk: &PackedChunk<'_>,
+    view: &RowsView<'_>,
+    scratch: &mut Scratch,
+    sums: &mut [f32],
+) {
     debug_assert!(chunk.codes.len() <= chunk.blocks * BLOCK_CODES);
     match isa {
         // SAFETY: an `Isa` above `Portable` comes from `Isa::available`, which checked the processor.
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
-        Isa::Amx if view.rows >= super::amx::MIN_ROWS => unsafe {
-            super::amx::multiply(blocks, chunk, view, scratch);
-        },
+        Isa::Avx512Vnni => unsafe { super::avx512::multiply(blocks, chunk, view, scratch, sums) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
-        Isa::Amx | Isa::Avx512Vnni => unsafe { super::avx512::multiply(blocks, chunk, view, scratch) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        #[allow(unsafe_code)]
-        Isa::Avx2 => unsafe { super::avx2::multiply(blocks, chunk, view, scratch) },
-        _ => super::portable::multiply(blocks, chunk, view, scratch),
+        Isa::Avx2 => unsafe { super::avx2::multiply(blocks, chunk, view, scratch, sums) },
+        _ => super::portable::multiply(blocks, chunk, view, scratch, sums),
     }
 }

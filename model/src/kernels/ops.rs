@@ -61,12 +61,6 @@ impl Kernel for SwiGlu<'_> {
     }
 }
 
-/// `x += y`, elementwise.
-pub fn add(x: &mut [f32], y: &[f32]) {
-    assert_eq!(x.len(), y.len());
-    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
-}
-
 /// Cosines and sines of the rotary embedding (arXiv:2104.09864), made as far as positions were asked for.
 pub struct Rotary {
     /// Angle per position of each pair of dimensions.

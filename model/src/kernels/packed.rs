@@ -3,6 +3,9 @@
 //! The matrix is cut into panels of 64 output columns. In a panel, 4 consecutive values along `k` of one column lie
 //! together (what `vpdpbusd` multiplies at once), 16 columns make a 64-byte vector, and the 4 vectors of a step follow
 //! each other. Codes keep their bits: 4-bit ones as nibbles, a fifth and sixth bit as planes of masks beside them.
+//!
+//! Along `k` a panel is a sequence of records of up to [`RECORD`] values, each with its codes, then its scales and minima:
+//! a matrix is read strictly forwards, so that a kernel can ask for what comes next while it computes.
 
 use super::blocks::{BLOCK, Block, Blocks};
 use super::pool::Pool;
@@ -12,8 +15,11 @@ use std::sync::Mutex;
 
 /// Output columns of a panel.
 pub const PANEL: usize = 64;
-/// Values along `k` that are unpacked at a time; a super-block of the K formats.
-pub const CHUNK: usize = 256;
+/// Values along `k` that are stored together: a super-block of the K formats.
+pub const RECORD: usize = 256;
+/// Values along `k` that are unpacked at a time: half a record, so that the codes of a panel leave room in the first
+/// cache for activations and sums.
+pub const CHUNK: usize = 128;
 /// Bytes of the unpacked codes of one block of 32 in a panel.
 pub const BLOCK_CODES: usize = BLOCK * PANEL;
 
@@ -27,46 +33,55 @@ pub struct Packed {
     pub blocks: Blocks,
     /// Added to each output row.
     pub bias: Option<Vec<f32>>,
-    layout: Layout,
+    /// Bytes of a panel.
+    panel: usize,
     data: Data,
 }
 
 /// The name of this layout; a change of what the bytes mean changes it.
-pub const LAYOUT: &str = "panels of 64, 1";
+pub const LAYOUT: &str = "panels of 64, records of 256";
 
 enum Data {
     Own(Vec<Line>),
     Mapped(Mapped),
 }
 
-/// Where the parts of one panel lie, in bytes from its start.
+/// Where the parts of one record lie, in bytes from its start.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
-    /// Bytes of codes for one block of 32.
-    block_codes: usize,
     outer: usize,
     outer_min: usize,
     scale: usize,
     min: usize,
-    panel: usize,
+    size: usize,
 }
 
 impl Layout {
-    fn new(blocks: &Blocks, k: usize) -> Layout {
-        let block_codes = match blocks.bits {
-            8 => BLOCK_CODES,
-            bits => BLOCK_CODES / 2 + (bits - 4) * BLOCK_CODES / 8,
-        };
-        let outers = if blocks.nested { k.div_ceil(CHUNK) } else { k / BLOCK };
-        let outer = block_codes * (k / BLOCK);
-        let outer_bytes = outers * PANEL * 2;
-        let outer_min = outer + outer_bytes;
-        let scale = outer_min + if blocks.mins { outer_bytes } else { 0 };
-        let scale_bytes = if blocks.nested { k / blocks.sub * PANEL } else { 0 };
-        let min = scale + scale_bytes;
-        let min_bytes = if blocks.nested && blocks.mins { k / BLOCK * PANEL } else { 0 };
-        Layout { block_codes, outer, outer_min, scale, min, panel: (min + min_bytes).next_multiple_of(LINE) }
+    /// The layout of a record of `len` values.
+    fn new(blocks: &Blocks, len: usize) -> Layout {
+        let outers = if blocks.nested { 1 } else { len / BLOCK };
+        let outer = block_codes(blocks) * (len / BLOCK);
+        let outer_min = outer + outers * PANEL * 2;
+        let scale = outer_min + if blocks.mins { outers * PANEL * 2 } else { 0 };
+        let min = scale + if blocks.nested { len / blocks.sub * PANEL } else { 0 };
+        let size = min + if blocks.nested && blocks.mins { len / BLOCK * PANEL } else { 0 };
+        Layout { outer, outer_min, scale, min, size }
     }
+}
+
+/// Bytes of codes for one block of 32 in a panel.
+fn block_codes(blocks: &Blocks) -> usize {
+    match blocks.bits {
+        8 => BLOCK_CODES,
+        bits => BLOCK_CODES / 2 + (bits - 4) * BLOCK_CODES / 8,
+    }
+}
+
+/// Bytes of a panel of `k` values.
+fn panel_bytes(blocks: &Blocks, k: usize) -> usize {
+    let last = k % RECORD;
+    let last = if last == 0 { 0 } else { Layout::new(blocks, last).size };
+    k / RECORD * Layout::new(blocks, RECORD).size + last
 }
 
 /// One panel's packed bytes for up to [`CHUNK`] values along `k`.
@@ -84,29 +99,30 @@ pub struct PackedChunk<'a> {
     pub min: &'a [u8],
     /// Blocks of 32 in the chunk.
     pub blocks: usize,
+    /// What is read after the next chunks, as many bytes as this one has: worth asking for now.
+    pub ahead: &'a [u8],
 }
 
 impl Packed {
     /// Repacks a row-major GGUF matrix of `n` rows and `k` columns. `None` if the format or shape is not one we run.
     pub fn from_gguf(raw: &[u8], blocks: Blocks, n: usize, k: usize, pool: &Pool) -> Option<Packed> {
-        let layout = Self::layout(&blocks, k)?;
+        let size = Self::panel_size(&blocks, k)?;
         let row_bytes = blocks.row_bytes(k);
         if raw.len() != n * row_bytes {
             return None;
         }
         let panels = n.div_ceil(PANEL);
-        let mut data = vec![Line::default(); panels * layout.panel / LINE];
+        let mut data = vec![Line::default(); panels * size / LINE];
         {
-            let parts: Vec<Mutex<&mut [Line]>> =
-                data.chunks_exact_mut(layout.panel / LINE).map(Mutex::new).collect();
+            let parts: Vec<Mutex<&mut [Line]>> = data.chunks_exact_mut(size / LINE).map(Mutex::new).collect();
             pool.for_each(panels, &|panel, _| {
                 let Ok(mut out) = parts[panel].lock() else { return };
                 let first = panel * PANEL;
                 let rows = &raw[first * row_bytes..(first + PANEL).min(n) * row_bytes];
-                pack_panel(bytes_mut(&mut out), rows, row_bytes, &blocks, &layout, k);
+                pack_panel(bytes_mut(&mut out), rows, row_bytes, &blocks, k);
             });
         }
-        Some(Packed { n, k, blocks, bias: None, layout, data: Data::Own(data) })
+        Some(Packed { n, k, blocks, bias: None, panel: size, data: Data::Own(data) })
     }
 
     /// A matrix that was repacked before: `find` is asked for as many bytes as it must have.
@@ -116,14 +132,14 @@ impl Packed {
         n: usize,
         k: usize,
     ) -> Option<Packed> {
-        let layout = Self::layout(&blocks, k)?;
-        let mapped = find(n.div_ceil(PANEL) * layout.panel)?;
-        Some(Packed { n, k, blocks, bias: None, layout, data: Data::Mapped(mapped) })
+        let panel = Self::panel_size(&blocks, k)?;
+        let mapped = find(n.div_ceil(PANEL) * panel)?;
+        Some(Packed { n, k, blocks, bias: None, panel, data: Data::Mapped(mapped) })
     }
 
-    fn layout(blocks: &Blocks, k: usize) -> Option<Layout> {
+    fn panel_size(blocks: &Blocks, k: usize) -> Option<usize> {
         let runs = k > 0 && k.is_multiple_of(BLOCK) && k.is_multiple_of(blocks.dtype.block_size());
-        runs.then(|| Layout::new(blocks, k))
+        runs.then(|| panel_bytes(blocks, k))
     }
 
     /// The repacked bytes.
@@ -146,32 +162,30 @@ impl Packed {
 
     /// Bytes of the packed weights, which is also what one token reads.
     pub fn bytes(&self) -> usize {
-        self.panels() * self.layout.panel
+        self.panels() * self.panel
     }
 
     /// The part of a panel that starts at value `start` (a multiple of [`CHUNK`]) along `k`.
     pub fn chunk(&self, panel: usize, start: usize) -> PackedChunk<'_> {
-        let l = &self.layout;
-        let all = &self.data()[panel * l.panel..(panel + 1) * l.panel];
-        let len = CHUNK.min(self.k - start);
-        let blocks = len / BLOCK;
-        let (first, outer_first, outers) = if self.blocks.nested {
-            (start / BLOCK, start / CHUNK, 1)
-        } else {
-            (start / BLOCK, start / BLOCK, blocks)
-        };
-        let part = |from: usize, size: usize| if size == 0 { &[][..] } else { &all[from..from + size] };
-        let mins = self.blocks.mins;
+        let (data, b) = (self.data(), &self.blocks);
+        let record = start / RECORD;
+        let at = panel * self.panel + record * Layout::new(b, RECORD).size;
+        let l = Layout::new(b, RECORD.min(self.k - record * RECORD));
+        let all = &data[at..at + l.size];
+        let (inside, len) = (start % RECORD, CHUNK.min(self.k - start));
+        let take = |from: usize, (skip, count): (usize, usize)| &all[from + skip..from + skip + count];
+        let each = |values: usize, bytes: usize| (inside / values * bytes, len / values * bytes);
+        let only_if = |there: bool, part: (usize, usize)| if there { part } else { (0, 0) };
+        let outer = if b.nested { (0, PANEL * 2) } else { each(BLOCK, PANEL * 2) };
+        let ahead = (at + l.size + inside * l.size / RECORD).min(data.len());
         PackedChunk {
-            codes: part(first * l.block_codes, blocks * l.block_codes),
-            outer: part(l.outer + outer_first * PANEL * 2, outers * PANEL * 2),
-            outer_min: part(l.outer_min + outer_first * PANEL * 2, if mins { outers * PANEL * 2 } else { 0 }),
-            scale: part(
-                l.scale + start / self.blocks.sub * PANEL,
-                if self.blocks.nested { len / self.blocks.sub * PANEL } else { 0 },
-            ),
-            min: part(l.min + first * PANEL, if self.blocks.nested && mins { blocks * PANEL } else { 0 }),
-            blocks,
+            codes: take(0, each(BLOCK, block_codes(b))),
+            outer: take(l.outer, outer),
+            outer_min: take(l.outer_min, only_if(b.mins, outer)),
+            scale: take(l.scale, only_if(b.nested, each(b.sub, PANEL))),
+            min: take(l.min, only_if(b.nested && b.mins, each(BLOCK, PANEL))),
+            blocks: len / BLOCK,
+            ahead: &data[ahead..(ahead + l.size * len / RECORD).min(data.len())],
         }
     }
 }
@@ -195,26 +209,31 @@ fn bytes_mut(lines: &mut [Line]) -> &mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
 }
 
-fn pack_panel(out: &mut [u8], rows: &[u8], row_bytes: usize, blocks: &Blocks, l: &Layout, k: usize) {
-    // Columns past `n` keep zero scales, so that they give 0 and never NaN.
-    let mut codes = [0u8; BLOCK_CODES];
-    for index in 0..k / BLOCK {
-        codes.fill(0);
-        for (column, row) in rows.chunks_exact(row_bytes).enumerate() {
-            let block = blocks.read(row, index);
-            for (step, four) in block.codes.chunks_exact(4).enumerate() {
-                let at = step * PANEL * 4 + column * 4;
-                codes[at..at + 4].copy_from_slice(four);
+fn pack_panel(out: &mut [u8], rows: &[u8], row_bytes: usize, blocks: &Blocks, k: usize) {
+    let whole = Layout::new(blocks, RECORD).size;
+    for (start, out) in (0..k).step_by(RECORD).zip(out.chunks_mut(whole)) {
+        let len = RECORD.min(k - start);
+        let l = Layout::new(blocks, len);
+        // Columns past `n` keep zero scales, so that they give 0 and never NaN.
+        let mut codes = [0u8; BLOCK_CODES];
+        for index in 0..len / BLOCK {
+            codes.fill(0);
+            for (column, row) in rows.chunks_exact(row_bytes).enumerate() {
+                let block = blocks.read(row, start / BLOCK + index);
+                for (step, four) in block.codes.chunks_exact(4).enumerate() {
+                    let at = step * PANEL * 4 + column * 4;
+                    codes[at..at + 4].copy_from_slice(four);
+                }
+                put_scales(out, &block, blocks, &l, index, column);
             }
-            put_scales(out, &block, blocks, l, index, column);
+            let size = block_codes(blocks);
+            pack_codes(&codes, &mut out[index * size..(index + 1) * size], blocks.bits);
         }
-        pack_codes(&codes, &mut out[index * l.block_codes..(index + 1) * l.block_codes], blocks.bits);
     }
 }
 
 fn put_scales(out: &mut [u8], block: &Block, blocks: &Blocks, l: &Layout, index: usize, column: usize) {
-    let outer_index = if blocks.nested { index / (CHUNK / BLOCK) } else { index };
-    let at = (outer_index * PANEL + column) * 2;
+    let at = (if blocks.nested { 0 } else { index } * PANEL + column) * 2;
     out[l.outer + at..l.outer + at + 2].copy_from_slice(&f16::from_f32(block.d).to_le_bytes());
     if blocks.mins {
         out[l.outer_min + at..l.outer_min + at + 2].copy_from_slice(&f16::from_f32(block.dmin).to_le_bytes());

@@ -5,6 +5,7 @@
 //! result, because tasks write disjoint places.
 #![allow(unsafe_code)]
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,8 +24,36 @@ struct Shared {
     /// Workers that have not finished the current job.
     running: AtomicUsize,
     asleep: Vec<AtomicBool>,
+    /// What each thread has still to do of the tasks of [`Pool::for_each`].
+    shares: Vec<Share>,
     stop: AtomicBool,
     panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
+}
+
+/// A stretch of tasks: the first in the low half, the end in the high half. On a cache line of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Share(AtomicU64);
+
+impl Share {
+    fn set(&self, tasks: Range<usize>) {
+        self.0.store((tasks.end as u64) << 32 | tasks.start as u64, Ordering::Relaxed);
+    }
+
+    fn left(&self) -> u64 {
+        let share = self.0.load(Ordering::Relaxed);
+        (share >> 32).saturating_sub(share & u64::from(u32::MAX))
+    }
+
+    /// Takes the first task, or with `back` the last.
+    fn take(&self, back: bool) -> Option<usize> {
+        let next = |share: u64| {
+            let (first, end) = (share & u64::from(u32::MAX), share >> 32);
+            (first < end).then_some(if back { share - (1 << 32) } else { share + 1 })
+        };
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
+        Some(if back { (before >> 32) as usize - 1 } else { before as u32 as usize })
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +82,7 @@ impl Pool {
             job: Mutex::new(None),
             running: AtomicUsize::new(0),
             asleep: (0..extra).map(|_| AtomicBool::new(false)).collect(),
+            shares: (0..=extra).map(|_| Share::default()).collect(),
             stop: AtomicBool::new(false),
             panic: Mutex::new(None),
         });
@@ -75,10 +105,15 @@ impl Pool {
 
     /// Runs `job(thread)` once on each thread and returns when all are done. A panic in one is raised again here.
     pub fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        let _turn = lock(&self.turn);
+        self.run_in_turn(job);
+    }
+
+    /// As [`Pool::run`], by the thread whose turn it is.
+    fn run_in_turn(&self, job: &(dyn Fn(usize) + Sync)) {
         if self.workers.is_empty() {
             return job(0);
         }
-        let _turn = lock(&self.turn);
         // SAFETY: the lifetime is erased only until `running` is back at zero, which is awaited below, also on a panic.
         let erased: Job = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Job>(job) };
         *lock(&self.shared.job) = Some(SendJob(erased));
@@ -101,22 +136,31 @@ impl Pool {
         }
     }
 
-    /// Runs `task(index, thread)` for each index below `tasks`, handed out one by one.
+    /// Runs `task(index, thread)` for each index below `tasks`. Each thread walks a stretch of its own, so that what it
+    /// reads lies together; one that is done takes from the end of the longest stretch left.
     pub fn for_each(&self, tasks: usize, task: &(dyn Fn(usize, usize) + Sync)) {
-        if tasks <= 1 {
+        if tasks <= 1 || self.workers.is_empty() {
             for index in 0..tasks {
                 task(index, 0);
             }
             return;
         }
-        let next = AtomicUsize::new(0);
-        self.run(&|thread| {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= tasks {
-                    break;
-                }
+        assert!(u32::try_from(tasks).is_ok());
+        let _turn = lock(&self.turn);
+        let (shares, threads) = (&self.shared.shares, self.threads());
+        for (thread, share) in shares.iter().enumerate() {
+            share.set(tasks * thread / threads..tasks * (thread + 1) / threads);
+        }
+        self.run_in_turn(&|thread| {
+            while let Some(index) = shares[thread].take(false) {
                 task(index, thread);
+            }
+            while let Some(longest) =
+                shares.iter().filter(|share| share.left() > 0).max_by_key(|share| share.left())
+            {
+                if let Some(index) = longest.take(true) {
+                    task(index, thread);
+                }
             }
         });
     }

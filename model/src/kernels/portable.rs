@@ -6,17 +6,23 @@ use super::packed::{BLOCK_CODES, CHUNK, PANEL, PackedChunk};
 use half::f16;
 
 /// Adds the products of one chunk to the sums.
-pub(super) fn multiply(blocks: &Blocks, chunk: &PackedChunk<'_>, view: &RowsView<'_>, scratch: &mut Scratch) {
+pub(super) fn multiply(
+    blocks: &Blocks,
+    chunk: &PackedChunk<'_>,
+    view: &RowsView<'_>,
+    scratch: &mut Scratch,
+    sums: &mut [f32],
+) {
     unpack_codes(blocks, chunk, &mut scratch.codes.0);
     unpack_scales(blocks, chunk, scratch);
     let x = view.x;
     let (sub, steps) = (blocks.sub, blocks.sub / 4);
     for r in 0..view.rows {
-        let row = view.row + r;
-        let q = &x.q[row * x.k + view.start..][..view.len];
-        let group_scales = &x.scales[(row * x.k + view.start) / x.group..][..view.len / x.group];
-        let sums16 = &x.sums[(row * x.k + view.start) / 16..][..view.len / 16];
-        let out = &mut scratch.sums[r * PANEL..(r + 1) * PANEL];
+        let at = x.place(view.row + r, view.start);
+        let q = &x.q[at..][..view.len];
+        let group_scales = &x.scales[at / x.group..][..view.len / x.group];
+        let sums16 = &x.sums[at / 16..][..view.len / 16];
+        let out = &mut sums[r * PANEL..(r + 1) * PANEL];
         for (group, group_scale) in group_scales.iter().enumerate() {
             let mut t = [0f32; PANEL];
             for part in group * x.group / sub..(group + 1) * x.group / sub {

@@ -110,7 +110,7 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         // SAFETY: an `Isa` above `Portable` comes from `Isa::available`, which checked the processor.
         #[cfg(target_arch = "x86_64")]
-        Isa::Amx | Isa::Avx512Vnni => unsafe { x86::with_avx512(kernel) },
+        Isa::Avx512Vnni => unsafe { x86::with_avx512(kernel) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { x86::with_avx2(kernel) },

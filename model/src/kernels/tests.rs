@@ -4,7 +4,7 @@ use super::attention::{Heads, LayerCache, Span, attention};
 use super::blocks::Blocks;
 use super::isa::Isa;
 use super::linear::{argmax, linear};
-use super::packed::Packed;
+use super::packed::{CHUNK, Packed};
 use super::pool::Pool;
 use super::quantize::Activations;
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -25,7 +25,7 @@ fn noise(len: usize, seed: u64) -> Vec<f32> {
 fn activations(isa: Isa, pool: &Pool, values: &[f32], m: usize, k: usize) -> Activations {
     let mut x = Activations::default();
     x.reshape(m, k);
-    x.fill(isa, pool, k, &|row, out| out.copy_from_slice(&values[row * k..(row + 1) * k]));
+    x.fill(isa, pool, &|row, out| out.copy_from_slice(&values[row * k..(row + 1) * k]));
     x
 }
 
@@ -79,8 +79,9 @@ fn linear_is_the_product_of_the_quantized_values() {
             for column in 0..n {
                 let exact: f64 = (0..k)
                     .map(|i| {
-                        let scale = x.scales[(row * k + i) / x.group];
-                        f64::from(x.q[row * k + i]) * f64::from(scale) * f64::from(dense[column * k + i])
+                        let at = x.place(row, i / CHUNK * CHUNK) + i % CHUNK;
+                        let scale = x.scales[at / x.group];
+                        f64::from(x.q[at]) * f64::from(scale) * f64::from(dense[column * k + i])
                     })
                     .sum::<f64>()
                     + f64::from(packed.bias.as_ref().unwrap()[column]);
