@@ -1,29 +1,35 @@
-//! Grouped-query attention over a cache in f16, tiled with an online softmax (FlashAttention, arXiv:2205.14135).
+//! Grouped-query attention in integers over a cache of 16-bit keys and values, tiled with an online softmax
+//! (FlashAttention, arXiv:2205.14135).
 //!
-//! Keys are taken in blocks of 64 at absolute positions, so the order of summation of a query depends on its position
-//! alone: a chunk of any size gives the same bits as single tokens.
+//! Queries, keys, values and weights are integers of some 13 bits with a scale for each vector; their products are exact
+//! sums. Keys are taken in blocks of 64 at absolute positions and every block is merged in order, so a query's result
+//! depends on its position alone: a chunk of any size gives the same bits as single tokens.
 #![allow(unsafe_code)]
-// Registers are arrays walked by index: closures would not inherit the vector features.
-#![allow(clippy::needless_range_loop)]
 
 use super::isa::Isa;
 use super::pool::Pool;
-use super::simd::{Kernel, LANES, Simd, dispatch};
+use super::simd::{Kernel, LANES, PAIR_ROWS, Simd, dispatch};
 use std::cell::RefCell;
 
 /// Keys that are scored together.
 pub const KEYS: usize = 64;
-/// Tokens whose queries share the conversion of a key block.
+/// Tokens whose queries are one task: enough that a block of keys and values is used many times while it is near.
 const TOKENS: usize = 8;
-/// Query rows of a micro-kernel.
-const ROWS: usize = 6;
-const VECTORS: usize = KEYS / LANES;
 
-/// Keys and values of one layer in f16: keys `[kv_head][position / 16][head_dim][16]`, values
-/// `[kv_head][position][head_dim]`.
+/// The largest integer, either sign, for which a sum of `count` products is within 32 bits.
+fn limit(count: usize) -> f32 {
+    (f64::from(i32::MAX) / count as f64).sqrt().floor() as f32
+}
+
+/// Keys and values of one layer: 16-bit integers and a scale for each key and each value of a head.
+///
+/// Keys lie as `[kv_head][position / 64][head_dim / 2][64][2]`, values as `[kv_head][position / 2][head_dim][2]`: the two
+/// numbers that are multiplied at once lie together.
 pub struct LayerCache {
-    keys: Vec<u16>,
-    values: Vec<u16>,
+    keys: Vec<i16>,
+    values: Vec<i16>,
+    key_scales: Vec<f32>,
+    value_scales: Vec<f32>,
     head_dim: usize,
     capacity: usize,
 }
@@ -31,9 +37,16 @@ pub struct LayerCache {
 impl LayerCache {
     /// Room for `capacity` positions (a multiple of 64); memory is touched only as positions are written.
     pub fn new(kv_heads: usize, head_dim: usize, capacity: usize) -> LayerCache {
-        assert!(capacity.is_multiple_of(KEYS) && head_dim.is_multiple_of(LANES));
-        let len = kv_heads * capacity * head_dim;
-        LayerCache { keys: vec![0; len], values: vec![0; len], head_dim, capacity }
+        assert!(capacity.is_multiple_of(KEYS) && head_dim.is_multiple_of(KEYS));
+        let scales = kv_heads * capacity;
+        LayerCache {
+            keys: vec![0; scales * head_dim],
+            values: vec![0; scales * head_dim],
+            key_scales: vec![0.0; scales],
+            value_scales: vec![0.0; scales],
+            head_dim,
+            capacity,
+        }
     }
 
     /// A handle through which threads write different positions at once.
@@ -41,7 +54,9 @@ impl LayerCache {
         CacheWriter {
             keys: self.keys.as_mut_ptr() as usize,
             values: self.values.as_mut_ptr() as usize,
-            len: self.keys.len(),
+            key_scales: self.key_scales.as_mut_ptr() as usize,
+            value_scales: self.value_scales.as_mut_ptr() as usize,
+            positions: self.key_scales.len(),
             head_dim: self.head_dim,
             capacity: self.capacity,
         }
@@ -53,20 +68,22 @@ impl LayerCache {
 pub struct CacheWriter {
     keys: usize,
     values: usize,
-    len: usize,
+    key_scales: usize,
+    value_scales: usize,
+    positions: usize,
     head_dim: usize,
     capacity: usize,
 }
 
 impl CacheWriter {
-    /// Stores one position of one head, rounded to f16.
+    /// Stores one position of one head, rounded.
     ///
     /// # Safety
     /// The cache outlives the call, and no other thread reads or writes this position meanwhile.
     pub unsafe fn write(&self, isa: Isa, head: usize, position: usize, key: &[f32], value: &[f32]) {
         let d = self.head_dim;
         assert!(key.len() == d && value.len() == d && position < self.capacity);
-        assert!((head + 1) * self.capacity * d <= self.len);
+        assert!((head + 1) * self.capacity <= self.positions);
         dispatch(isa, Write { to: *self, head, position, key, value });
     }
 }
@@ -84,22 +101,51 @@ impl Kernel for Write<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let d = self.to.head_dim;
+        let (d, position) = (self.to.head_dim, self.position);
+        let row = self.head * self.to.capacity;
+        let mut numbers = [0i16; KEYS];
         // SAFETY: `CacheWriter::write` checked the indices and has the caller's promise.
         unsafe {
-            let block = (self.to.keys as *mut u16).add(
-                (self.head * self.to.capacity + self.position / LANES * LANES) * d + self.position % LANES,
-            );
-            let value = (self.to.values as *mut u16).add((self.head * self.to.capacity + self.position) * d);
-            let mut key = [0u16; LANES];
-            for i in (0..d).step_by(LANES) {
-                S::load(&self.value[i..]).store_f16_ptr(value.add(i));
-                S::load(&self.key[i..]).store_f16_ptr(key.as_mut_ptr());
-                for (j, key) in key.iter().enumerate() {
-                    *block.add((i + j) * LANES) = *key;
+            let key_scale = scale_to::<S>(self.key, limit(d));
+            *(self.to.key_scales as *mut f32).add(row + position) = key_scale;
+            let keys =
+                (self.to.keys as *mut i16).add((row + position / KEYS * KEYS) * d + position % KEYS * 2);
+            for (part, key) in self.key.chunks_exact(KEYS).enumerate() {
+                round_to::<S>(key, key_scale, &mut numbers);
+                for (i, pair) in numbers.chunks_exact(2).enumerate() {
+                    let at = keys.add((part * KEYS / 2 + i) * KEYS * 2);
+                    (*at, *at.add(1)) = (pair[0], pair[1]);
+                }
+            }
+            let value_scale = scale_to::<S>(self.value, limit(KEYS));
+            *(self.to.value_scales as *mut f32).add(row + position) = value_scale;
+            let values = (self.to.values as *mut i16).add((row + position / 2 * 2) * d + position % 2);
+            for (part, value) in self.value.chunks_exact(KEYS).enumerate() {
+                round_to::<S>(value, value_scale, &mut numbers);
+                for (i, number) in numbers.iter().enumerate() {
+                    *values.add((part * KEYS + i) * 2) = *number;
                 }
             }
         }
+    }
+}
+
+/// The scale that brings the largest of `values` to `limit`.
+#[inline(always)]
+fn scale_to<S: Simd>(values: &[f32], limit: f32) -> f32 {
+    let mut largest = S::splat(0.0);
+    for chunk in values.chunks_exact(LANES) {
+        largest = largest.max(S::load(chunk).abs());
+    }
+    largest.reduce_max() / limit
+}
+
+/// `values / scale` rounded; zeros if the scale is zero.
+#[inline(always)]
+fn round_to<S: Simd>(values: &[f32], scale: f32, to: &mut [i16]) {
+    let inverse = S::splat(if scale > 0.0 { 1.0 / scale } else { 0.0 });
+    for (values, to) in values.chunks_exact(LANES).zip(to.chunks_exact_mut(LANES)) {
+        S::load(values).mul(inverse).round_to_i16(to);
     }
 }
 
@@ -141,17 +187,18 @@ pub fn attention(
 ) {
     let width = shape.heads * shape.head_dim;
     assert!(shape.head_dim.is_multiple_of(KEYS));
-    // The last tokens see the most keys: they go first, so that no thread is left with them.
     let mut tiles = Vec::new();
     for (index, span) in spans.iter().enumerate().filter(|(_, span)| span.tokens > 0) {
-        assert!(span.start + span.tokens <= span.cache.capacity);
+        assert!(span.start + span.tokens <= span.cache.capacity && span.cache.head_dim == shape.head_dim);
+        assert!(span.cache.key_scales.len() == shape.kv_heads * span.cache.capacity);
         let last = span.row + span.tokens - 1;
         assert!(qkv.len() >= last * stride + width && out.len() >= (last + 1) * width);
-        tiles.extend((0..span.tokens).step_by(TOKENS).rev().map(|first| (index, first)));
+        tiles.extend((0..span.tokens).step_by(TOKENS).map(|first| (index, first)));
     }
     let out = out.as_mut_ptr() as usize;
     pool.for_each(tiles.len() * shape.kv_heads, &|task, _| {
-        let ((index, first), head) = (tiles[task / shape.kv_heads], task % shape.kv_heads);
+        // All tiles of a head, then those of the next: a thread stays with the keys and values that it has near.
+        let ((index, first), head) = (tiles[task % tiles.len()], task / tiles.len());
         let span = spans[index];
         let tokens = TOKENS.min(span.tokens - first);
         BUFFERS.with_borrow_mut(|buffers| {
@@ -161,20 +208,37 @@ pub fn attention(
     });
 }
 
-/// One thread's working memory: a converted block of keys and values, and the rows of a tile.
+/// One row and one block of keys.
+#[derive(Clone, Copy, Default)]
+struct Block {
+    /// The largest score.
+    largest: f32,
+    /// The sum of the weights relative to it.
+    sum: f32,
+    /// The largest product of a weight and its value's scale.
+    most: f32,
+    /// What the products with values are multiplied by.
+    scale: f32,
+}
+
+/// One thread's working memory for the rows of a tile.
 #[derive(Default)]
 struct Buffers {
-    /// `[head_dim][64]`
-    keys: Vec<f32>,
-    /// `[64][head_dim]`
-    values: Vec<f32>,
-    /// `[rows][64]`
+    /// `[rows][head_dim]`
+    queries: Vec<i16>,
+    /// What a row's products with keys are multiplied by to give scores in powers of two.
+    query_scales: Vec<f32>,
+    /// Integer products of a few rows, `[rows][64]`.
+    products: Vec<i32>,
+    /// Weights of a few rows, `[rows][64]`.
+    weights: Vec<i16>,
+    /// Scores, then weights of a few rows, `[rows][64]`.
     scores: Vec<f32>,
-    /// `[rows][head_dim]`, scaled by `1 / sqrt(head_dim)`
-    queries: Vec<f32>,
+    /// What is known of a few rows and the block at hand.
+    blocks: [Block; PAIR_ROWS],
     /// `[rows][head_dim]`
     sums: Vec<f32>,
-    /// Largest score so far and sum of the exponentials, for each row.
+    /// Largest score so far, and the sum of the weights relative to it, for each row.
     softmax: Vec<(f32, f32)>,
 }
 
@@ -184,10 +248,11 @@ thread_local! {
 
 impl Buffers {
     fn reshape(&mut self, rows: usize, head_dim: usize) {
-        self.keys.resize(head_dim * KEYS, 0.0);
-        self.values.resize(head_dim * KEYS, 0.0);
-        self.scores.resize(rows * KEYS, 0.0);
-        self.queries.resize(rows * head_dim, 0.0);
+        self.queries.resize(rows * head_dim, 0);
+        self.query_scales.resize(rows, 0.0);
+        self.products.resize(PAIR_ROWS * KEYS, 0);
+        self.weights.resize(PAIR_ROWS * KEYS, 0);
+        self.scores.resize(PAIR_ROWS * KEYS, 0.0);
         self.sums.clear();
         self.sums.resize(rows * head_dim, 0.0);
         self.softmax.clear();
@@ -217,42 +282,58 @@ impl Kernel for Tile<'_> {
         let d = self.shape.head_dim;
         let group = self.shape.heads / self.shape.kv_heads;
         let rows = self.tokens * group;
-        let b = self.buffers;
-        let scale = S::splat(1.0 / (d as f32).sqrt());
+        let (b, cache) = (self.buffers, self.span.cache);
+        let to_score = std::f32::consts::LOG2_E / (d as f32).sqrt();
         for row in 0..rows {
             let from = (self.span.row + self.first + row / group) * self.stride
                 + (self.head * group + row % group) * d;
-            for i in (0..d).step_by(LANES) {
-                S::load(&self.qkv[from + i..]).mul(scale).store(&mut b.queries[row * d + i..]);
-            }
+            let query = &self.qkv[from..from + d];
+            let scale = scale_to::<S>(query, limit(d));
+            round_to::<S>(query, scale, &mut b.queries[row * d..(row + 1) * d]);
+            b.query_scales[row] = scale * to_score;
         }
         let first_position = self.span.start + self.first;
         let end = first_position + self.tokens;
+        // Neighbouring rows go together, as evenly as they can.
+        let turns = rows.div_ceil(PAIR_ROWS);
         for block in (0..end).step_by(KEYS) {
+            let at = self.head * cache.capacity + block;
+            let keys = &cache.keys[at * d..(at + KEYS) * d];
+            let values = &cache.values[at * d..(at + KEYS) * d];
+            let key_scales = &cache.key_scales[at..at + KEYS];
+            let value_scales = &cache.value_scales[at..at + KEYS];
             let used = KEYS.min(end - block);
-            convert::<S>(self.span.cache, self.head, block, used, b);
-            for first in (0..rows).step_by(ROWS) {
-                match rows - first {
-                    1 => scores::<S, 1>(b, first, d),
-                    2 => scores::<S, 2>(b, first, d),
-                    3 => scores::<S, 3>(b, first, d),
-                    4 => scores::<S, 4>(b, first, d),
-                    5 => scores::<S, 5>(b, first, d),
-                    _ => scores::<S, ROWS>(b, first, d),
-                }
-            }
-            for row in 0..rows {
-                let seen = (first_position + row / group + 1).saturating_sub(block).min(KEYS);
-                softmax::<S>(b, row, seen, d);
-            }
-            for first in (0..rows).step_by(ROWS) {
-                match rows - first {
-                    1 => weigh::<S, 1>(b, first, d, used),
-                    2 => weigh::<S, 2>(b, first, d, used),
-                    3 => weigh::<S, 3>(b, first, d, used),
-                    4 => weigh::<S, 4>(b, first, d, used),
-                    5 => weigh::<S, 5>(b, first, d, used),
-                    _ => weigh::<S, ROWS>(b, first, d, used),
+            for turn in 0..turns {
+                let group_of_rows = rows * turn / turns..rows * (turn + 1) / turns;
+                let count = group_of_rows.len();
+                let queries = &b.queries[group_of_rows.start * d..];
+                S::pair_products(count, queries, d, keys, KEYS * 2, d / 2, &mut b.products);
+                let first = group_of_rows.start;
+                let seen =
+                    |i: usize| (first_position + (first + i) / group + 1).saturating_sub(block).min(KEYS);
+                score::<S>(b, first, count, seen, key_scales);
+                exponentiate::<S>(b, count, seen, value_scales);
+                weigh::<S>(b, first, count, d);
+                for part in (0..d).step_by(KEYS) {
+                    let values = &values[part * 2..];
+                    S::pair_products(
+                        count,
+                        &b.weights,
+                        KEYS,
+                        values,
+                        d * 2,
+                        used.div_ceil(2),
+                        &mut b.products,
+                    );
+                    for (i, row) in group_of_rows.clone().enumerate() {
+                        let scale = S::splat(b.blocks[i].scale);
+                        let sums = &mut b.sums[row * d + part..][..KEYS];
+                        for (sums, products) in
+                            sums.chunks_exact_mut(LANES).zip(b.products[i * KEYS..].chunks_exact(LANES))
+                        {
+                            S::load_i32(products).mul_add(scale, S::load(sums)).store(sums);
+                        }
+                    }
                 }
             }
         }
@@ -263,129 +344,89 @@ impl Kernel for Tile<'_> {
             // SAFETY: `attention` checked the buffer; each (token, head) is one task's own.
             let out = unsafe { std::slice::from_raw_parts_mut((self.out as *mut f32).add(to), d) };
             let inverse = S::splat(1.0 / b.softmax[row].1);
-            for i in (0..d).step_by(LANES) {
-                S::load(&b.sums[row * d + i..]).mul(inverse).store(&mut out[i..]);
+            for (out, sums) in out.chunks_exact_mut(LANES).zip(b.sums[row * d..].chunks_exact(LANES)) {
+                S::load(sums).mul(inverse).store(out);
             }
         }
     }
 }
 
-/// A block of keys and values to f32. Keys past `used` keep what is there: their scores are masked.
+// The softmax of some rows over one block, in three steps. Each step takes all rows before the next begins: their chains
+// of dependent instructions overlap.
+
+/// Products of `count` rows with the block's keys to scores in powers of two, and the largest of each row. Of row `i` the
+/// first `seen(i)` keys count; without any, the largest is minus infinity.
 #[inline(always)]
-fn convert<S: Simd>(cache: &LayerCache, head: usize, block: usize, used: usize, b: &mut Buffers) {
-    let d = cache.head_dim;
-    assert!((head * cache.capacity + block + KEYS) * d <= cache.keys.len() && b.keys.len() >= d * KEYS);
-    // SAFETY: the block lies within the cache, which has a multiple of 64 positions, and the buffers hold a block.
-    unsafe {
-        let keys = cache.keys.as_ptr().add((head * cache.capacity + block) * d);
-        for v in 0..used.div_ceil(LANES) {
-            for i in 0..d {
-                S::load_f16_ptr(keys.add((v * d + i) * LANES))
-                    .store_ptr(b.keys.as_mut_ptr().add(i * KEYS + v * LANES));
-            }
+fn score<S: Simd>(
+    b: &mut Buffers,
+    first: usize,
+    count: usize,
+    seen: impl Fn(usize) -> usize,
+    key_scales: &[f32],
+) {
+    for i in 0..count {
+        let query_scale = S::splat(b.query_scales[first + i]);
+        let mut largest = S::splat(f32::NEG_INFINITY);
+        for v in (0..KEYS).step_by(LANES) {
+            let products = S::load_i32(&b.products[i * KEYS + v..]);
+            let scores = products.mul(S::load(&key_scales[v..])).mul(query_scale);
+            let scores = scores.first(seen(i).saturating_sub(v), S::splat(f32::NEG_INFINITY));
+            largest = largest.max(scores);
+            scores.store(&mut b.scores[i * KEYS + v..]);
         }
-        let values = cache.values.as_ptr().add((head * cache.capacity + block) * d);
-        for i in (0..used * d).step_by(LANES) {
-            S::load_f16_ptr(values.add(i)).store_ptr(b.values.as_mut_ptr().add(i));
-        }
+        b.blocks[i].largest = largest.reduce_max();
     }
 }
 
-/// Scores of `R` rows against the block: for each key one sum over the dimensions in order.
+/// Scores to weights relative to the block's largest, and their sums. The values' scales then go into the weights, so that
+/// the products of a block have one scale.
 #[inline(always)]
-fn scores<S: Simd, const R: usize>(b: &mut Buffers, first: usize, d: usize) {
-    assert!(b.queries.len() >= (first + R) * d && b.scores.len() >= (first + R) * KEYS);
-    assert!(b.keys.len() >= d * KEYS);
-    // SAFETY: the lengths were just checked.
-    unsafe {
-        let mut sums = [[S::splat(0.0); VECTORS]; R];
-        let queries = b.queries.as_ptr().add(first * d);
-        for i in 0..d {
-            let mut keys = [S::splat(0.0); VECTORS];
-            for v in 0..VECTORS {
-                keys[v] = S::load_ptr(b.keys.as_ptr().add(i * KEYS + v * LANES));
-            }
-            for r in 0..R {
-                let query = S::splat(*queries.add(r * d + i));
-                for v in 0..VECTORS {
-                    sums[r][v] = keys[v].mul_add(query, sums[r][v]);
-                }
-            }
+fn exponentiate<S: Simd>(b: &mut Buffers, count: usize, seen: impl Fn(usize) -> usize, value_scales: &[f32]) {
+    for i in 0..count {
+        let largest = S::splat(b.blocks[i].largest);
+        let mut sum = S::splat(0.0);
+        let mut most = S::splat(0.0);
+        for v in (0..KEYS).step_by(LANES) {
+            let scores = &mut b.scores[i * KEYS + v..];
+            let seen = seen(i).saturating_sub(v);
+            let weights = S::load(scores).sub(largest).exp2().first(seen, S::splat(0.0));
+            sum = sum.add(weights);
+            let weights = weights.mul(S::load(&value_scales[v..])).first(seen, S::splat(0.0));
+            most = most.max(weights);
+            weights.store(scores);
         }
-        for r in 0..R {
-            for v in 0..VECTORS {
-                sums[r][v].store_ptr(b.scores.as_mut_ptr().add((first + r) * KEYS + v * LANES));
-            }
-        }
+        b.blocks[i].sum = sum.reduce_sum();
+        b.blocks[i].most = most.reduce_max();
     }
 }
 
-/// Turns the scores of one row into weights, of which the first `seen` count, and scales down what is summed so far.
+/// Weights to integers, and the block into each row's running softmax.
 #[inline(always)]
-fn softmax<S: Simd>(b: &mut Buffers, row: usize, seen: usize, d: usize) {
-    let scores = &mut b.scores[row * KEYS..(row + 1) * KEYS];
-    if seen == 0 {
-        scores.fill(0.0);
-        return;
-    }
-    scores[seen..].fill(f32::NEG_INFINITY);
-    let mut vectors = [S::splat(0.0); VECTORS];
-    for v in 0..VECTORS {
-        vectors[v] = S::load(&scores[v * LANES..]);
-    }
-    let block = vectors[0].max(vectors[1]).max(vectors[2].max(vectors[3])).reduce_max();
-    let (old, total) = b.softmax[row];
-    let largest = if block > old { block } else { old };
-    let mut sum = S::splat(0.0);
-    for (v, vector) in vectors.into_iter().enumerate() {
-        vector.sub(S::splat(largest)).exp().store(&mut scores[v * LANES..]);
-        if seen < (v + 1) * LANES {
-            scores[seen.max(v * LANES)..(v + 1) * LANES].fill(0.0);
+fn weigh<S: Simd>(b: &mut Buffers, first: usize, count: usize, d: usize) {
+    let limit = limit(KEYS);
+    for i in 0..count {
+        let Block { largest: block, sum, most, .. } = b.blocks[i];
+        let inverse = S::splat(if most > 0.0 { limit / most } else { 0.0 });
+        for v in (0..KEYS).step_by(LANES) {
+            S::load(&b.scores[i * KEYS + v..]).mul(inverse).round_to_i16(&mut b.weights[i * KEYS + v..]);
         }
-        sum = sum.add(S::load(&scores[v * LANES..]));
-    }
-    let shrink = S::splat(old - largest).exp();
-    b.softmax[row] = (largest, total.mul_add(shrink.to_array()[0], sum.reduce_sum()));
-    if block > old {
-        for sums in b.sums[row * d..(row + 1) * d].chunks_exact_mut(LANES) {
-            S::load(sums).mul(shrink).store(sums);
-        }
-    }
-}
-
-/// Adds the weighted values of the block's first `used` keys to the sums of `R` rows, key by key.
-#[inline(always)]
-fn weigh<S: Simd, const R: usize>(b: &mut Buffers, first: usize, d: usize, used: usize) {
-    assert!(b.sums.len() >= (first + R) * d && b.scores.len() >= (first + R) * KEYS);
-    assert!(b.values.len() >= used * d);
-    // SAFETY: the lengths were just checked; `d` is a multiple of 64.
-    unsafe {
-        for part in (0..d).step_by(KEYS) {
-            let out = b.sums.as_mut_ptr().add(first * d + part);
-            let mut sums = [[S::splat(0.0); VECTORS]; R];
-            for r in 0..R {
-                for v in 0..VECTORS {
-                    sums[r][v] = S::load_ptr(out.add(r * d + v * LANES));
-                }
+        let row = first + i;
+        let (old, total) = b.softmax[row];
+        let largest = if block > old { block } else { old };
+        if block > old {
+            // Of the first block there is nothing to scale down: the sums are zero.
+            let shrink = S::splat(old - largest).exp2();
+            b.softmax[row] = (largest, total.mul_add(shrink.to_array()[0], sum));
+            b.blocks[i].scale = most / limit;
+            for sums in b.sums[row * d..(row + 1) * d].chunks_exact_mut(LANES) {
+                S::load(sums).mul(shrink).store(sums);
             }
-            let weights = b.scores.as_ptr().add(first * KEYS);
-            for key in 0..used {
-                let mut values = [S::splat(0.0); VECTORS];
-                for v in 0..VECTORS {
-                    values[v] = S::load_ptr(b.values.as_ptr().add(key * d + part + v * LANES));
-                }
-                for r in 0..R {
-                    let weight = S::splat(*weights.add(r * KEYS + key));
-                    for v in 0..VECTORS {
-                        sums[r][v] = values[v].mul_add(weight, sums[r][v]);
-                    }
-                }
-            }
-            for r in 0..R {
-                for v in 0..VECTORS {
-                    sums[r][v].store_ptr(out.add(r * d + v * LANES));
-                }
-            }
+        } else if block > f32::NEG_INFINITY {
+            let grow = S::splat(block - largest).exp2().to_array()[0];
+            b.softmax[row] = (largest, sum.mul_add(grow, total));
+            b.blocks[i].scale = most / limit * grow;
+        } else {
+            b.blocks[i].scale = 0.0;
         }
     }
 }

