@@ -7,7 +7,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::blocks::{BLOCK, Blocks};
-use super::linear::{RowsView, Scratch};
+use super::linear::{RowsView, Scratch, prefetch};
 use super::packed::{BLOCK_CODES, PANEL, PackedChunk};
 use std::arch::x86_64::*;
 
@@ -44,33 +44,13 @@ pub(super) unsafe fn multiply(
                     unpack_codes(blocks, chunk, scratch);
                     scratch.codes.0.as_ptr()
                 };
-                add_up(blocks, view, scratch);
+                scratch.add_up(blocks, blocks.zero, view);
                 match (blocks.sub, blocks.mins) {
                     (16, _) => many::<4, false>(codes, chunk.ahead, view, scratch, sums),
                     (_, false) => many::<8, false>(codes, chunk.ahead, view, scratch, sums),
                     (_, true) => many::<8, true>(codes, chunk.ahead, view, scratch, sums),
                 }
             }
-        }
-    }
-}
-
-/// The sums of each row's bytes over each scale block, for minima, and what they make of the zero point.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-fn add_up(blocks: &Blocks, view: &RowsView<'_>, scratch: &mut Scratch) {
-    let from = view.x.place(view.row, view.start) / 16;
-    let sixteens = &view.x.sums[from..from + view.rows * view.len / 16];
-    if blocks.sub == 16 {
-        for (start, sum) in scratch.starts.iter_mut().zip(sixteens) {
-            *start = -blocks.zero * sum;
-        }
-    } else if blocks.mins {
-        for (total, two) in scratch.totals.iter_mut().zip(sixteens.chunks_exact(2)) {
-            *total = (two[0] + two[1]) as f32;
-        }
-    } else {
-        for (start, two) in scratch.starts.iter_mut().zip(sixteens.chunks_exact(2)) {
-            *start = -blocks.zero * (two[0] + two[1]);
         }
     }
 }
@@ -99,16 +79,6 @@ unsafe fn many<const STEPS: usize, const MINS: bool>(
                 _ => rows::<ROWS, STEPS, MINS>(codes, view, row, scratch, sums),
             }
         }
-    }
-}
-
-/// Asks for the `turn`-th of `turns` shares of what is read next.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn prefetch(ahead: &[u8], turn: usize, turns: usize) {
-    let lines = ahead.len() / 64;
-    for line in lines * turn / turns..lines * (turn + 1) / turns {
-        _mm_prefetch::<_MM_HINT_T0>(ahead[line * 64..].as_ptr().cast());
     }
 }
 

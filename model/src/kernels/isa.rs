@@ -10,6 +10,8 @@ pub enum Isa {
     Portable,
     /// AVX2 with FMA and F16C.
     Avx2,
+    /// AVX2 with the dot products of AVX-VNNI.
+    AvxVnni,
     /// AVX-512 (F, BW, VL, DQ) with VNNI.
     Avx512Vnni,
 }
@@ -37,6 +39,9 @@ impl Isa {
                 && is_x86_feature_detected!("f16c")
             {
                 levels.push(Isa::Avx2);
+                if is_x86_feature_detected!("avxvnni") {
+                    levels.push(Isa::AvxVnni);
+                }
                 if is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vl")
@@ -55,6 +60,7 @@ impl Isa {
         match self {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2",
+            Isa::AvxVnni => "avx-vnni",
             Isa::Avx512Vnni => "avx512-vnni",
         }
     }

@@ -34,6 +34,50 @@ pub(super) struct Scratch {
     pub(super) totals: [f32; ROWS * CHUNK / BLOCK],
 }
 
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch {
+            codes: Aligned([0; CHUNK * PANEL]),
+            scales: [0.0; CHUNK / 16 * PANEL],
+            mins: [0.0; CHUNK / BLOCK * PANEL],
+            starts: [0; ROWS * CHUNK / 16],
+            totals: [0.0; ROWS * CHUNK / BLOCK],
+        }
+    }
+}
+
+impl Scratch {
+    /// Adds up each row's bytes over each scale block: for the minima where there are any, otherwise for the zero point.
+    #[inline(always)]
+    pub(super) fn add_up(&mut self, blocks: &Blocks, zero: i32, view: &RowsView<'_>) {
+        let from = view.x.place(view.row, view.start) / 16;
+        let sixteens = &view.x.sums[from..from + view.rows * view.len / 16];
+        let pairs = sixteens.chunks_exact(2).map(|two| two[0] + two[1]);
+        if blocks.mins {
+            self.totals.iter_mut().zip(pairs).for_each(|(total, sum)| *total = sum as f32);
+        } else if blocks.sub == BLOCK {
+            self.starts.iter_mut().zip(pairs).for_each(|(start, sum)| *start = -zero * sum);
+        } else {
+            self.starts.iter_mut().zip(sixteens).for_each(|(start, sum)| *start = -zero * sum);
+        }
+    }
+}
+
+/// Asks for the `turn`-th of `turns` shares of what is read next.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) fn prefetch(ahead: &[u8], turn: usize, turns: usize) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    let lines = ahead.len() / 64;
+    for line in lines * turn / turns..lines * (turn + 1) / turns {
+        // SAFETY: SSE is part of x86-64.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(ahead[line * 64..].as_ptr().cast());
+        }
+    }
+}
+
 /// Bytes on a cache-line border.
 #[repr(C, align(64))]
 pub(super) struct Aligned<const N: usize>(pub(super) [u8; N]);
@@ -47,13 +91,7 @@ struct Buffers {
 
 thread_local! {
     static BUFFERS: RefCell<Box<Buffers>> = RefCell::new(Box::new(Buffers {
-        scratch: Scratch {
-            codes: Aligned([0; CHUNK * PANEL]),
-            scales: [0.0; CHUNK / 16 * PANEL],
-            mins: [0.0; CHUNK / BLOCK * PANEL],
-            starts: [0; ROWS * CHUNK / 16],
-            totals: [0.0; ROWS * CHUNK / BLOCK],
-        },
+        scratch: Scratch::default(),
         sums: [[0.0; ROWS * PANEL]; 4],
     }));
 }
@@ -261,6 +299,10 @@ fn multiply(
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
         Isa::Avx512Vnni => unsafe { super::avx512::multiply(blocks, chunk, view, scratch, sums) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        #[allow(unsafe_code)]
+        Isa::AvxVnni => unsafe { super::avx2::multiply_vnni(blocks, chunk, view, scratch, sums) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]

@@ -105,7 +105,7 @@ pub(crate) trait Simd: Copy {
         let n = clamped.round();
         let r = clamped.sub(n);
         let mut p = Self::splat(9.582_757e-3);
-        for c in [5.590_642e-2, 2.402_410_1e-1, 6.931_242e-1, 1.0] {
+        for c in [5.590_642e-2, 2.402_41e-1, 6.931_242e-1, 1.0] {
             p = p.mul_add(r, Self::splat(c));
         }
         p.mul(n.exp2_of_integer())
@@ -143,7 +143,7 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         Isa::Avx512Vnni => unsafe { x86::with_avx512(kernel) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { x86::with_avx2(kernel) },
+        Isa::AvxVnni | Isa::Avx2 => unsafe { x86::with_avx2(kernel) },
         _ => kernel.run::<Lanes>(),
     }
 }
@@ -599,8 +599,15 @@ mod x86 {
         }
         #[inline(always)]
         fn first(self, count: usize, rest: Self) -> Self {
-            let (own, rest) = (self.to_array(), rest.to_array());
-            Self::load(&std::array::from_fn::<f32, LANES, _>(|i| if i < count { own[i] } else { rest[i] }))
+            unsafe {
+                let count = _mm256_set1_ps(count as f32);
+                let low = _mm256_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
+                let pick = |at: __m256, own: __m256, rest: __m256| {
+                    _mm256_blendv_ps(rest, own, _mm256_cmp_ps::<_CMP_LT_OQ>(at, count))
+                };
+                let high = _mm256_add_ps(low, _mm256_set1_ps(8.0));
+                V256(pick(low, self.0, rest.0), pick(high, self.1, rest.1))
+            }
         }
         #[inline(always)]
         fn load_i32(from: &[i32]) -> Self {
@@ -611,8 +618,13 @@ mod x86 {
         }
         #[inline(always)]
         fn round_to_i16(self, to: &mut [i16]) {
-            let rounded = self.round().to_array();
-            to[..LANES].iter_mut().zip(rounded).for_each(|(to, value)| *to = value as i16);
+            assert!(to.len() >= LANES);
+            unsafe {
+                let both = _mm256_packs_epi32(_mm256_cvtps_epi32(self.0), _mm256_cvtps_epi32(self.1));
+                // Packing works within halves of 128 bits.
+                let in_order = _mm256_permute4x64_epi64::<0b11_01_10_00>(both);
+                _mm256_storeu_si256(to.as_mut_ptr().cast(), in_order);
+            }
         }
         #[inline(always)]
         fn pair_products(
@@ -634,12 +646,17 @@ mod x86 {
         }
         #[inline(always)]
         fn round_to_i8(self, to: &mut [i8]) -> i32 {
-            let mut sum = 0;
-            for (to, value) in to.iter_mut().zip(self.round().to_array()) {
-                *to = value as i8;
-                sum += i32::from(*to);
+            assert!(to.len() >= LANES);
+            unsafe {
+                let (low, high) = (_mm256_cvtps_epi32(self.0), _mm256_cvtps_epi32(self.1));
+                let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(low, high));
+                let (first, second) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                _mm_storeu_si128(to.as_mut_ptr().cast(), _mm_packs_epi16(first, second));
+                let sums = _mm256_add_epi32(low, high);
+                let sums = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+                let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b11_10>(sums));
+                _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums)))
             }
-            sum
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::attention::{Heads, LayerCache, Span, attention};
 use super::blocks::Blocks;
 use super::isa::Isa;
-use super::linear::{argmax, linear};
+use super::linear::{argmax, linear, linear_add, linear_swiglu};
+use super::ops::swiglu;
 use super::packed::{CHUNK, Packed};
 use super::pool::Pool;
 use super::quantize::Activations;
@@ -130,6 +131,95 @@ fn every_instruction_set_chunk_size_and_thread_count_gives_the_same_bits() {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The form of AVX-VNNI's dot product that AVX-512 processors have: the same instruction in another encoding.
+#[cfg(target_arch = "x86_64")]
+struct Evex;
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+impl super::avx2::Dot for Evex {
+    const SIGNED: bool = <super::avx2::AvxVnni as super::avx2::Dot>::SIGNED;
+
+    #[inline(always)]
+    unsafe fn dot<const EIGHT: bool>(
+        sum: std::arch::x86_64::__m256i,
+        w: std::arch::x86_64::__m256i,
+        a: std::arch::x86_64::__m256i,
+    ) -> std::arch::x86_64::__m256i {
+        // SAFETY: the test looks for AVX-512 VNNI first.
+        unsafe { std::arch::x86_64::_mm256_dpbusd_epi32(sum, w, a) }
+    }
+}
+
+/// Processors with AVX-VNNI are rare among those that run tests: all of its kernel but the encoding of one instruction.
+#[cfg(target_arch = "x86_64")]
+#[test]
+#[allow(unsafe_code)]
+fn the_kernel_of_avx_vnni_gives_the_same_bits() {
+    use super::linear::{RowsView, Scratch};
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512vnni")]
+    unsafe fn multiply(w: &Packed, view: &RowsView<'_>, scratch: &mut Scratch, sums: &mut [f32]) {
+        // SAFETY: this function has the features.
+        unsafe {
+            super::avx2::multiply_with::<Evex>(&w.blocks, &w.chunk(0, view.start), view, scratch, sums);
+        }
+    }
+    if !Isa::available().contains(&Isa::Avx512Vnni) {
+        return;
+    }
+    let (k, m) = (512, 7);
+    let pool = Pool::new(1);
+    let x = activations(Isa::Portable, &pool, &noise(m * k, 13), m, k);
+    for (packed, _) in matrices(64, k) {
+        let mut scratch = Scratch::default();
+        let (mut got, mut want) = (vec![0.0; m * 64], vec![0.0; m * 64]);
+        for start in (0..k).step_by(CHUNK) {
+            let view = RowsView { x: &x, row: 0, rows: m, start, len: CHUNK };
+            // SAFETY: the processor was asked.
+            unsafe { multiply(&packed, &view, &mut scratch, &mut got) };
+            let chunk = packed.chunk(0, start);
+            super::portable::multiply(&packed.blocks, &chunk, &view, &mut scratch, &mut want);
+        }
+        assert!(got == want, "{:?}", packed.blocks.dtype);
+    }
+}
+
+#[test]
+fn a_product_can_be_added_and_gated() {
+    for (n, k) in [(128, 512), (192, 96), (96, 64)] {
+        let m = 9;
+        let pool = Pool::new(3);
+        let x = activations(Isa::best(), &pool, &noise(m * k, 17), m, k);
+        let all = matrices(n, k);
+        let (gate, up) = (&all[0].0, &all[1].0);
+        let mut both = vec![0.0; m * 2 * n];
+        linear(Isa::best(), &pool, &x, &[gate, up], &mut both);
+
+        let mut sum = noise(m * n, 19);
+        let before = sum.clone();
+        linear_add(Isa::best(), &pool, &x, gate, &mut sum);
+        for row in 0..m {
+            for column in 0..n {
+                let at = row * n + column;
+                assert_eq!(sum[at], before[at] + both[row * 2 * n + column]);
+            }
+        }
+
+        let mut gated = vec![0.0; m * n];
+        for row in 0..m {
+            let (gates, ups) = both[row * 2 * n..(row + 1) * 2 * n].split_at(n);
+            swiglu(Isa::best(), gates, ups, &mut gated[row * n..(row + 1) * n]);
+        }
+        let want = activations(Isa::best(), &pool, &gated, m, n);
+        for isa in Isa::available() {
+            let mut got = Activations::default();
+            linear_swiglu(isa, &pool, &x, gate, up, &mut got);
+            assert!(got.q == want.q && got.scales == want.scales && got.sums == want.sums, "{isa} {n}x{k}");
         }
     }
 }
