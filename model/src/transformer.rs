@@ -244,7 +244,7 @@ impl Transformer {
         let writers: Vec<_> =
             segments.iter_mut().map(|segment| segment.cache.layers[index].writer()).collect();
         let (rotary, rows) = (&self.rotary, &w.rows);
-        for_rows(pool, m, stride, &mut w.qkv, &|row, qkv| {
+        pool.for_each_row(&mut w.qkv[..m * stride], stride, &|row, qkv| {
             let (segment, position) = rows[row];
             let (q, kv) = qkv.split_at_mut(heads * d);
             let (k, v) = kv.split_at_mut(kv_heads * d);
@@ -308,27 +308,6 @@ impl Transformer {
             rms_norm(isa, &x[row * hidden..(row + 1) * hidden], norm, eps, out);
         });
     }
-}
-
-/// Runs `task(row, values)` on each row of `[m][stride]`.
-fn for_rows(
-    pool: &Pool,
-    m: usize,
-    stride: usize,
-    values: &mut [f32],
-    task: &(dyn Fn(usize, &mut [f32]) + Sync),
-) {
-    assert!(values.len() >= m * stride);
-    if m < 4 {
-        values.chunks_exact_mut(stride).take(m).enumerate().for_each(|(row, values)| task(row, values));
-        return;
-    }
-    let rows: Vec<_> = values.chunks_exact_mut(stride).take(m).map(std::sync::Mutex::new).collect();
-    pool.for_each(m, &|row, _| {
-        if let Ok(mut values) = rows[row].lock() {
-            task(row, &mut values);
-        }
-    });
 }
 
 impl Workspace {

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::isa::Isa;
+use super::linear::prefetch;
 use super::pool::Pool;
 use super::simd::{Kernel, LANES, PAIR_ROWS, Simd, dispatch};
 use std::cell::RefCell;
@@ -17,6 +18,7 @@ pub const KEYS: usize = 64;
 const TOKENS: usize = 8;
 
 /// The largest integer, either sign, for which a sum of `count` products is within 32 bits.
+#[inline(always)]
 fn limit(count: usize) -> f32 {
     (f64::from(i32::MAX) / count as f64).sqrt().floor() as f32
 }
@@ -208,6 +210,28 @@ pub fn attention(
     });
 }
 
+/// A few rows and one block of keys.
+#[repr(align(64))]
+struct AtHand {
+    /// Scores, then weights.
+    scores: [[f32; KEYS]; PAIR_ROWS],
+    /// Integer products with keys, then with values.
+    products: [[i32; KEYS]; PAIR_ROWS],
+    weights: [[i16; KEYS]; PAIR_ROWS],
+    blocks: [Block; PAIR_ROWS],
+}
+
+impl Default for AtHand {
+    fn default() -> AtHand {
+        AtHand {
+            scores: [[0.0; KEYS]; PAIR_ROWS],
+            products: [[0; KEYS]; PAIR_ROWS],
+            weights: [[0; KEYS]; PAIR_ROWS],
+            blocks: [Block::default(); PAIR_ROWS],
+        }
+    }
+}
+
 /// One row and one block of keys.
 #[derive(Clone, Copy, Default)]
 struct Block {
@@ -228,14 +252,8 @@ struct Buffers {
     queries: Vec<i16>,
     /// What a row's products with keys are multiplied by to give scores in powers of two.
     query_scales: Vec<f32>,
-    /// Integer products of a few rows, `[rows][64]`.
-    products: Vec<i32>,
-    /// Weights of a few rows, `[rows][64]`.
-    weights: Vec<i16>,
-    /// Scores, then weights of a few rows, `[rows][64]`.
-    scores: Vec<f32>,
-    /// What is known of a few rows and the block at hand.
-    blocks: [Block; PAIR_ROWS],
+    /// The rows at hand and the block at hand.
+    at_hand: AtHand,
     /// `[rows][head_dim]`
     sums: Vec<f32>,
     /// Largest score so far, and the sum of the weights relative to it, for each row.
@@ -250,9 +268,6 @@ impl Buffers {
     fn reshape(&mut self, rows: usize, head_dim: usize) {
         self.queries.resize(rows * head_dim, 0);
         self.query_scales.resize(rows, 0.0);
-        self.products.resize(PAIR_ROWS * KEYS, 0);
-        self.weights.resize(PAIR_ROWS * KEYS, 0);
-        self.scores.resize(PAIR_ROWS * KEYS, 0.0);
         self.sums.clear();
         self.sums.resize(rows * head_dim, 0.0);
         self.softmax.clear();
@@ -300,36 +315,47 @@ impl Kernel for Tile<'_> {
             let at = self.head * cache.capacity + block;
             let keys = &cache.keys[at * d..(at + KEYS) * d];
             let values = &cache.values[at * d..(at + KEYS) * d];
-            let key_scales = &cache.key_scales[at..at + KEYS];
-            let value_scales = &cache.value_scales[at..at + KEYS];
+            let key_scales: &[f32; KEYS] = first_of(&cache.key_scales[at..]);
+            let value_scales: &[f32; KEYS] = first_of(&cache.value_scales[at..]);
             let used = KEYS.min(end - block);
+            let ahead = (at + KEYS) * d..((at + 2 * KEYS) * d).min(cache.keys.len());
             for turn in 0..turns {
-                let group_of_rows = rows * turn / turns..rows * (turn + 1) / turns;
-                let count = group_of_rows.len();
-                let queries = &b.queries[group_of_rows.start * d..];
-                S::pair_products(count, queries, d, keys, KEYS * 2, d / 2, &mut b.products);
-                let first = group_of_rows.start;
+                prefetch(&cache.keys[ahead.clone()], turn, turns);
+                prefetch(&cache.values[ahead.clone()], turn, turns);
+                let (first, count) = (rows * turn / turns, rows * (turn + 1) / turns - rows * turn / turns);
+                let queries = &b.queries[first * d..];
+                S::pair_products(
+                    count,
+                    queries,
+                    d,
+                    keys,
+                    KEYS * 2,
+                    d / 2,
+                    b.at_hand.products.as_flattened_mut(),
+                );
                 let seen =
                     |i: usize| (first_position + (first + i) / group + 1).saturating_sub(block).min(KEYS);
-                score::<S>(b, first, count, seen, key_scales);
-                exponentiate::<S>(b, count, seen, value_scales);
-                weigh::<S>(b, first, count, d);
+                if seen(0) == KEYS {
+                    weigh::<S, true>(b, first, count, seen, key_scales, value_scales, d);
+                } else {
+                    weigh::<S, false>(b, first, count, seen, key_scales, value_scales, d);
+                }
                 for part in (0..d).step_by(KEYS) {
-                    let values = &values[part * 2..];
+                    let AtHand { weights, products, blocks, .. } = &mut b.at_hand;
+                    let (values, steps) = (&values[part * 2..], used.div_ceil(2));
                     S::pair_products(
                         count,
-                        &b.weights,
+                        weights.as_flattened(),
                         KEYS,
                         values,
                         d * 2,
-                        used.div_ceil(2),
-                        &mut b.products,
+                        steps,
+                        products.as_flattened_mut(),
                     );
-                    for (i, row) in group_of_rows.clone().enumerate() {
-                        let scale = S::splat(b.blocks[i].scale);
-                        let sums = &mut b.sums[row * d + part..][..KEYS];
-                        for (sums, products) in
-                            sums.chunks_exact_mut(LANES).zip(b.products[i * KEYS..].chunks_exact(LANES))
+                    for (i, (products, block)) in products.iter().zip(blocks.iter()).take(count).enumerate() {
+                        let scale = S::splat(block.scale);
+                        let sums = &mut b.sums[(first + i) * d + part..][..KEYS];
+                        for (sums, products) in sums.chunks_exact_mut(LANES).zip(products.chunks_exact(LANES))
                         {
                             S::load_i32(products).mul_add(scale, S::load(sums)).store(sums);
                         }
@@ -351,82 +377,80 @@ impl Kernel for Tile<'_> {
     }
 }
 
-// The softmax of some rows over one block, in three steps. Each step takes all rows before the next begins: their chains
-// of dependent instructions overlap.
-
-/// Products of `count` rows with the block's keys to scores in powers of two, and the largest of each row. Of row `i` the
-/// first `seen(i)` keys count; without any, the largest is minus infinity.
+/// The first numbers of a slice that has at least as many.
 #[inline(always)]
-fn score<S: Simd>(
+fn first_of<const N: usize>(values: &[f32]) -> &[f32; N] {
+    values.first_chunk().expect("a cache has whole blocks")
+}
+
+/// The softmax of `count` rows from row `first` on over one block: from products with keys to integer weights, and the
+/// block into each row's running sums. Of row `i` the first `seen(i)` keys count, which may be none; `ALL` says that of
+/// every row all do.
+///
+/// Each of the three steps takes all rows before the next begins: their chains of dependent instructions overlap.
+#[inline(always)]
+fn weigh<S: Simd, const ALL: bool>(
     b: &mut Buffers,
     first: usize,
     count: usize,
     seen: impl Fn(usize) -> usize,
-    key_scales: &[f32],
+    key_scales: &[f32; KEYS],
+    value_scales: &[f32; KEYS],
+    d: usize,
 ) {
+    let AtHand { scores, products, weights, blocks } = &mut b.at_hand;
+    let only = |values: S, i: usize, v: usize, rest: f32| {
+        if ALL { values } else { values.first(seen(i).saturating_sub(v), S::splat(rest)) }
+    };
+    // Scores in powers of two, and the largest.
     for i in 0..count {
         let query_scale = S::splat(b.query_scales[first + i]);
         let mut largest = S::splat(f32::NEG_INFINITY);
         for v in (0..KEYS).step_by(LANES) {
-            let products = S::load_i32(&b.products[i * KEYS + v..]);
-            let scores = products.mul(S::load(&key_scales[v..])).mul(query_scale);
-            let scores = scores.first(seen(i).saturating_sub(v), S::splat(f32::NEG_INFINITY));
-            largest = largest.max(scores);
-            scores.store(&mut b.scores[i * KEYS + v..]);
+            let score = S::load_i32(&products[i][v..]).mul(S::load(&key_scales[v..])).mul(query_scale);
+            let score = only(score, i, v, f32::NEG_INFINITY);
+            largest = largest.max(score);
+            score.store(&mut scores[i][v..]);
         }
-        b.blocks[i].largest = largest.reduce_max();
+        blocks[i].largest = largest.reduce_max();
     }
-}
-
-/// Scores to weights relative to the block's largest, and their sums. The values' scales then go into the weights, so that
-/// the products of a block have one scale.
-#[inline(always)]
-fn exponentiate<S: Simd>(b: &mut Buffers, count: usize, seen: impl Fn(usize) -> usize, value_scales: &[f32]) {
+    // Weights relative to the block's largest, and their sum. The values' scales then go into the weights, so that the
+    // products of a block have one scale.
     for i in 0..count {
-        let largest = S::splat(b.blocks[i].largest);
-        let mut sum = S::splat(0.0);
-        let mut most = S::splat(0.0);
+        let largest = S::splat(blocks[i].largest);
+        let (mut sum, mut most) = (S::splat(0.0), S::splat(0.0));
         for v in (0..KEYS).step_by(LANES) {
-            let scores = &mut b.scores[i * KEYS + v..];
-            let seen = seen(i).saturating_sub(v);
-            let weights = S::load(scores).sub(largest).exp2().first(seen, S::splat(0.0));
-            sum = sum.add(weights);
-            let weights = weights.mul(S::load(&value_scales[v..])).first(seen, S::splat(0.0));
-            most = most.max(weights);
-            weights.store(scores);
+            let weight = only(S::load(&scores[i][v..]).sub(largest).exp2(), i, v, 0.0);
+            sum = sum.add(weight);
+            let weight = only(weight.mul(S::load(&value_scales[v..])), i, v, 0.0);
+            most = most.max(weight);
+            weight.store(&mut scores[i][v..]);
         }
-        b.blocks[i].sum = sum.reduce_sum();
-        b.blocks[i].most = most.reduce_max();
+        blocks[i].sum = sum.reduce_sum();
+        blocks[i].most = most.reduce_max();
     }
-}
-
-/// Weights to integers, and the block into each row's running softmax.
-#[inline(always)]
-fn weigh<S: Simd>(b: &mut Buffers, first: usize, count: usize, d: usize) {
     let limit = limit(KEYS);
     for i in 0..count {
-        let Block { largest: block, sum, most, .. } = b.blocks[i];
+        let Block { largest: block, sum, most, .. } = blocks[i];
         let inverse = S::splat(if most > 0.0 { limit / most } else { 0.0 });
         for v in (0..KEYS).step_by(LANES) {
-            S::load(&b.scores[i * KEYS + v..]).mul(inverse).round_to_i16(&mut b.weights[i * KEYS + v..]);
+            S::load(&scores[i][v..]).mul(inverse).round_to_i16(&mut weights[i][v..]);
         }
         let row = first + i;
         let (old, total) = b.softmax[row];
-        let largest = if block > old { block } else { old };
-        if block > old {
-            // Of the first block there is nothing to scale down: the sums are zero.
-            let shrink = S::splat(old - largest).exp2();
-            b.softmax[row] = (largest, total.mul_add(shrink.to_array()[0], sum));
-            b.blocks[i].scale = most / limit;
+        blocks[i].scale = if block > old {
+            let shrink = S::splat(old - block).exp2();
+            b.softmax[row] = (block, total.mul_add(shrink.to_array()[0], sum));
             for sums in b.sums[row * d..(row + 1) * d].chunks_exact_mut(LANES) {
                 S::load(sums).mul(shrink).store(sums);
             }
+            most / limit
         } else if block > f32::NEG_INFINITY {
-            let grow = S::splat(block - largest).exp2().to_array()[0];
-            b.softmax[row] = (largest, sum.mul_add(grow, total));
-            b.blocks[i].scale = most / limit * grow;
+            let grow = S::splat(block - old).exp2().to_array()[0];
+            b.softmax[row] = (old, sum.mul_add(grow, total));
+            most / limit * grow
         } else {
-            b.blocks[i].scale = 0.0;
-        }
+            0.0
+        };
     }
 }

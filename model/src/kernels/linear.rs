@@ -63,18 +63,22 @@ impl Scratch {
     }
 }
 
-/// Asks for the `turn`-th of `turns` shares of what is read next.
-#[cfg(target_arch = "x86_64")]
+/// Asks for the `turn`-th of `turns` shares of what is read next, where the processor can be asked.
 #[inline(always)]
-pub(super) fn prefetch(ahead: &[u8], turn: usize, turns: usize) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    let lines = ahead.len() / 64;
+pub(super) fn prefetch<T>(ahead: &[T], turn: usize, turns: usize) {
+    const LINE: usize = 64;
+    let lines = size_of_val(ahead) / LINE;
     for line in lines * turn / turns..lines * (turn + 1) / turns {
-        // SAFETY: SSE is part of x86-64.
+        let at = ahead[line * LINE / size_of::<T>()..].as_ptr();
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: SSE is part of x86-64, and a prefetch touches nothing.
         #[allow(unsafe_code)]
         unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(ahead[line * 64..].as_ptr().cast());
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(at.cast());
         }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
     }
 }
 

@@ -164,6 +164,19 @@ impl Pool {
             }
         });
     }
+
+    /// Runs `task(row, values)` on each row of `[rows][stride]`.
+    pub fn for_each_row(&self, values: &mut [f32], stride: usize, task: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+        let (rows, first) = (values.len() / stride, values.as_mut_ptr() as usize);
+        let task = |row: usize, _: usize| {
+            // SAFETY: the row lies within `values`, which is borrowed for the whole call, and is one task's own.
+            let row_values =
+                unsafe { std::slice::from_raw_parts_mut((first as *mut f32).add(row * stride), stride) };
+            task(row, row_values);
+        };
+        // Waking the others costs more than a few rows.
+        if rows < 4 { (0..rows).for_each(|row| task(row, 0)) } else { self.for_each(rows, &task) }
+    }
 }
 
 impl Drop for Pool {
@@ -236,6 +249,9 @@ mod tests {
             });
             assert_eq!(sum.into_inner(), round * (round + 1) / 2);
         }
+        let mut values = vec![0.0; 10 * 3];
+        pool.for_each_row(&mut values, 3, &|row, values| values.fill(row as f32));
+        assert!(values.chunks(3).enumerate().all(|(row, values)| values == [row as f32; 3]));
         let caught =
             catch_unwind(AssertUnwindSafe(|| pool.run(&|thread| assert_ne!(thread, 2, "thread two"))));
         assert!(caught.is_err());
