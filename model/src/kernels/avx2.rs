@@ -142,14 +142,14 @@ unsafe fn all_rows<D: Dot, const EIGHT: bool, const STEPS: usize, const MINS: bo
 ) {
     let turns = view.rows.div_ceil(ROWS);
     for turn in 0..turns {
-        prefetch(ahead, turn, turns);
         let row = turn * ROWS;
+        let prefetch = |part: usize, parts: usize| prefetch(ahead, turn * parts + part, turns * parts);
         // SAFETY: the rows are within the view.
         unsafe {
             match view.rows - row {
-                1 => rows::<D, EIGHT, 1, STEPS, MINS>(codes, view, row, scratch, sums),
-                2 => rows::<D, EIGHT, 2, STEPS, MINS>(codes, view, row, scratch, sums),
-                _ => rows::<D, EIGHT, ROWS, STEPS, MINS>(codes, view, row, scratch, sums),
+                1 => rows::<D, EIGHT, 1, STEPS, MINS>(codes, view, row, scratch, sums, prefetch),
+                2 => rows::<D, EIGHT, 2, STEPS, MINS>(codes, view, row, scratch, sums, prefetch),
+                _ => rows::<D, EIGHT, ROWS, STEPS, MINS>(codes, view, row, scratch, sums, prefetch),
             }
         }
     }
@@ -164,6 +164,7 @@ unsafe fn rows<D: Dot, const EIGHT: bool, const R: usize, const STEPS: usize, co
     first: usize,
     scratch: &Scratch,
     sums: &mut [f32],
+    prefetch: impl Fn(usize, usize),
 ) {
     let (x, sub) = (view.x, STEPS * 4);
     // SAFETY: `Activations::reshape` made room for the rows; the scratch holds a whole chunk, `sums` the view's rows.
@@ -175,8 +176,12 @@ unsafe fn rows<D: Dot, const EIGHT: bool, const R: usize, const STEPS: usize, co
         let (per_row, parts) = (view.len / sub, x.group / sub);
         let starts = scratch.starts.as_ptr().add(first * per_row);
         let totals = scratch.totals.as_ptr().add(first * per_row);
-        for group in 0..view.len / x.group {
+        let groups = view.len / x.group;
+        for group in 0..groups {
             for column in (0..PANEL_VECTORS).step_by(VECTORS) {
+                // Evenly: a burst of requests would stop the kernel.
+                prefetch(group * PANEL_VECTORS + column, groups * PANEL_VECTORS);
+                prefetch(group * PANEL_VECTORS + column + 1, groups * PANEL_VECTORS);
                 let mut t = [[_mm256_setzero_ps(); VECTORS]; R];
                 for part in group * parts..(group + 1) * parts {
                     let mut dot = [[_mm256_setzero_si256(); VECTORS]; R];
