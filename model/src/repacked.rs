@@ -1,7 +1,7 @@
 //! Repacked weights kept on disk: the second start maps them instead of repacking, and processes share one copy.
 //!
-//! One file for each model, in the folder `repacked` of the cache, named after the model file's hash where that is known
-//! and after its path, size and time of modification otherwise. It is never needed: whatever is wrong with it, the
+//! One file for each model file, in the folder `repacked` of the cache. It is keyed by the model's hash where that is
+//! known and by its path, size and time of modification otherwise, and never needed: whatever is wrong with it, the
 //! weights are repacked from the model. It must never be believed for another model or another layout.
 
 use crate::cache::{hex, stamp};
@@ -113,7 +113,7 @@ pub fn write(cache: &Path, model: &Path, matrices: &[(String, &[u8])]) -> io::Re
     Ok(())
 }
 
-/// Files of the same model under another key are of no use to anyone.
+/// Files of the same model file under another key are of no use to anyone.
 fn remove_older(folder: &Path, kept: &Path) {
     let stem = |path: &Path| {
         let name = path.file_stem()?.to_str()?;
@@ -128,7 +128,8 @@ fn remove_older(folder: &Path, kept: &Path) {
     }
 }
 
-/// The file for a model, and the key that it must carry.
+/// The file for a model, and the key that it must carry. Its name is the model's, a hash of the model's path, so that
+/// models of one name in different folders leave each other's files alone, and the key.
 fn place(cache: &Path, model: &Path) -> Option<(PathBuf, String)> {
     let model = model.canonicalize().ok()?;
     let identity = match stamp(&model) {
@@ -140,7 +141,8 @@ fn place(cache: &Path, model: &Path) -> Option<(PathBuf, String)> {
         }
     };
     let key = hex(&Sha256::digest(format!("{LAYOUT} {identity}")));
-    let name = format!("{}-{}.bin", model.file_stem()?.to_string_lossy(), &key[..16]);
+    let folder = hex(&Sha256::digest(model.as_os_str().as_encoded_bytes()));
+    let name = format!("{}-{}-{}.bin", model.file_stem()?.to_string_lossy(), &folder[..8], &key[..16]);
     Some((cache.join(FOLDER).join(name), key))
 }
 
@@ -176,5 +178,19 @@ mod tests {
         write(&cache, &model, &[]).unwrap();
         let files = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(files, 1, "the older file is gone");
+    }
+
+    #[test]
+    fn models_of_one_name_in_two_folders_keep_a_file_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let models = ["a", "b"].map(|name| folder.path().join(name).join("m.gguf"));
+        for model in &models {
+            fs::create_dir(model.parent().unwrap()).unwrap();
+            fs::write(model, "weights").unwrap();
+            write(folder.path(), model, &[]).unwrap();
+        }
+        for model in &models {
+            assert!(Repacked::open(folder.path(), model).is_some(), "{}", model.display());
+        }
     }
 }

@@ -94,9 +94,7 @@ impl Transformer {
         if token_embd.k != config.hidden {
             return Err(file.corrupt("the embedding's width is not the hidden size"));
         }
-        let tied = !file.has("output.weight");
-        let output_name = if tied { "token_embd.weight" } else { "output.weight" };
-        let output = loader.matrix(output_name, config.vocab, config.hidden, None)?;
+        let output = loader.matrix(output_name(&file), config.vocab, config.hidden, None)?;
         let d = config.heads.head_dim;
         let factors =
             file.has("rope_freqs.weight").then(|| file.vector("rope_freqs.weight", d / 2)).transpose()?;
@@ -132,7 +130,7 @@ impl Transformer {
 
     /// Every matrix under the name by which it is kept.
     fn matrices(&self) -> Vec<(String, &Packed)> {
-        let mut all = vec![("output".to_owned(), &self.output)];
+        let mut all = vec![(output_name(&self.file).to_owned(), &self.output)];
         for (index, layer) in self.layers.iter().enumerate() {
             let parts = [
                 ("attn_q", &layer.attn_q),
@@ -325,6 +323,11 @@ impl Workspace {
     }
 }
 
+/// The tensor of the output layer, which may be the embedding.
+fn output_name(file: &GgufFile) -> &'static str {
+    if file.has("output.weight") { "output.weight" } else { "token_embd.weight" }
+}
+
 /// What loading takes.
 struct Loader<'a> {
     file: &'a GgufFile,
@@ -382,12 +385,10 @@ impl Loader<'_> {
                 file.corrupt(format!("tensor {name} is {}x{} instead of {n}x{k}", tensor.n, tensor.k))
             );
         }
-        if let Some(kept) = &self.kept {
-            // The output layer may be the embedding under another name.
-            let known = if name.starts_with("blk.") { name } else { "output" };
-            if let Some(packed) = Packed::from_kept(|len| kept.matrix(known, len), tensor.blocks, n, k) {
-                return Ok(packed);
-            }
+        if let Some(kept) = &self.kept
+            && let Some(packed) = Packed::from_kept(|len| kept.matrix(name, len), tensor.blocks, n, k)
+        {
+            return Ok(packed);
         }
         let raw = file.bytes(&tensor);
         let reordered: Vec<u8>;

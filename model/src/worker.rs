@@ -337,16 +337,7 @@ impl<'t> Worker<'t> {
         let most = if urgent == Priority::Apply { self.side_by_side } else { 1 };
         let mut group: Vec<usize> =
             (0..self.jobs.len()).filter(|index| self.jobs[*index].priority == urgent).take(most).collect();
-        for &index in &group {
-            let free = match urgent {
-                Priority::Completion => 0,
-                Priority::Background => 1,
-                Priority::Apply => (1..=most)
-                    .find(|cache| group.iter().all(|of| self.jobs[*of].cache != Some(*cache)))
-                    .unwrap_or(1),
-            };
-            self.jobs[index].cache.get_or_insert(free);
-        }
+        self.assign_caches(&group);
         // Prompts are read one after the other; what has been read is decoded together.
         if let Some(reading) = group.iter().find(|index| !self.jobs[**index].generation.is_decoding()) {
             group = vec![*reading];
@@ -380,11 +371,24 @@ impl<'t> Worker<'t> {
                 over = group;
             }
         }
-        let mut index = 0;
-        self.jobs.retain(|_| {
-            index += 1;
-            !over.contains(&(index - 1))
-        });
+        // From the end, so that the indices before it stay true.
+        for index in over.into_iter().rev() {
+            self.jobs.remove(index);
+        }
+    }
+
+    /// Gives each job of `group`, all of one priority, a cache that no other of them works in, if it has none yet.
+    fn assign_caches(&mut self, group: &[usize]) {
+        for &index in group {
+            let free = match self.jobs[index].priority {
+                Priority::Completion => 0,
+                Priority::Background => 1,
+                Priority::Apply => (1..=self.side_by_side)
+                    .find(|cache| group.iter().all(|of| self.jobs[*of].cache != Some(*cache)))
+                    .unwrap_or(1),
+            };
+            self.jobs[index].cache.get_or_insert(free);
+        }
     }
 
     /// One forward of the jobs of `group`, each in its own cache.

@@ -72,6 +72,9 @@ fn refuses_what_are_no_tasks() {
     let (code, _, err) = run(&mut bench(folder.path(), &["--decoder", "magic"]));
     assert_eq!(code, Some(2));
     assert!(err.contains("autoregressive and speculative-edit"), "{err}");
+    let (code, _, err) = run(&mut bench(folder.path(), &["--side-by-side", "0"]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("--side-by-side"), "{err}");
 }
 
 #[test]
@@ -106,4 +109,5 @@ fn both_decoders_give_the_same_text() {
     let (code, out, err) = run(&mut bench(folder.path(), &args));
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("identical on all"), "{out}");
+    assert!(out.contains("up to 3 tasks were decoded side by side"), "{out}");
 }

@@ -247,16 +247,19 @@ fn command(arguments: &Value) -> Value {
     json!({"command": "redraft.applySuggestion", "arguments": [arguments]})
 }
 
+/// Asks for the snippet to be applied to `A`, and gives the request's id.
+async fn start_apply(editor: &mut Editor) -> i64 {
+    let params = command(&json!({"uri": A, "suggestion": SNIPPET}));
+    editor.rpc.start("workspace/executeCommand", params).await
+}
+
 #[tokio::test]
 async fn an_unsure_edit_waits_for_confirmation() {
     let (mut editor, mut running) = editor();
     editor.start().await;
     editor.ignore_progress();
     editor.open(A, "rust", OLD).await;
-    let id = editor
-        .rpc
-        .start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET})))
-        .await;
+    let id = start_apply(&mut editor).await;
     next(&mut running).await.order(Order::Ask(NEW.to_owned(), "A line was lost."));
     let edit = editor.obey().await;
     let annotation = &edit["changeAnnotations"]["redraft"];
@@ -276,8 +279,7 @@ async fn without_annotations_an_unsure_edit_is_asked_about() {
         editor.initialize(capabilities, Value::Null, &[]).await;
         editor.ignore_progress();
         editor.open(A, "rust", OLD).await;
-        let params = command(&json!({"uri": A, "suggestion": SNIPPET}));
-        let id = editor.rpc.start("workspace/executeCommand", params).await;
+        let id = start_apply(&mut editor).await;
         next(&mut running).await.order(Order::Ask(NEW.to_owned(), "A line was lost."));
         let question = editor.choose(choice).await;
         assert!(question.contains("A line was lost."), "{question}");
@@ -296,10 +298,7 @@ async fn a_suggestion_that_changes_nothing_says_so() {
     editor.start().await;
     editor.ignore_progress();
     editor.open(A, "rust", OLD).await;
-    let id = editor
-        .rpc
-        .start("workspace/executeCommand", command(&json!({"uri": A, "suggestion": SNIPPET})))
-        .await;
+    let id = start_apply(&mut editor).await;
     next(&mut running).await.finish(OLD);
     assert_eq!(editor.rpc.response(id).await.unwrap()["applied"], false);
     assert!(editor.shown().await.contains("already says"));

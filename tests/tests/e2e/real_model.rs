@@ -18,6 +18,15 @@ async fn editor(model: &str, stream: &str) -> Editor {
     editor
 }
 
+/// The small model, and a file open that takes it a while to write; gives the file's text.
+async fn editor_of_long_file() -> (Editor, String) {
+    let mut editor = editor("smollm2-135m", "off").await;
+    let long: String =
+        (0..60).map(|n| format!("pub fn helper_{n}(x: u32) -> u32 {{\n    x * {n}\n}}\n\n")).collect();
+    editor.open(A, "rust", &long).await;
+    (editor, long)
+}
+
 fn apply(suggestion: &str) -> Value {
     let arguments = json!([{"uri": A, "suggestion": suggestion}]);
     json!({"command": "redraft.applySuggestion", "arguments": arguments, "workDoneToken": "t"})
@@ -91,10 +100,7 @@ async fn the_model_stops_when_cancelled_and_the_next_apply_works() {
     if !slow() {
         return;
     }
-    let mut editor = editor("smollm2-135m", "off").await;
-    let long: String =
-        (0..60).map(|n| format!("pub fn helper_{n}(x: u32) -> u32 {{\n    x * {n}\n}}\n\n")).collect();
-    editor.open(A, "rust", &long).await;
+    let (mut editor, long) = editor_of_long_file().await;
     let suggestion = "pub fn helper_30(x: u32) -> u32 {\n    x * 30 + 1\n}\n";
     for by_progress in [true, false] {
         let id = editor.rpc.start("workspace/executeCommand", apply(suggestion)).await;
@@ -125,10 +131,7 @@ async fn closing_the_editor_while_the_model_writes_ends_the_server() {
     if !slow() {
         return;
     }
-    let mut editor = editor("smollm2-135m", "off").await;
-    let long: String =
-        (0..60).map(|n| format!("pub fn helper_{n}(x: u32) -> u32 {{\n    x * {n}\n}}\n\n")).collect();
-    editor.open(A, "rust", &long).await;
+    let (mut editor, _) = editor_of_long_file().await;
     editor.rpc.start("workspace/executeCommand", apply("pub fn helper_30() {}\n")).await;
     editor.progress(&json!("t"), "report", "tokens").await;
     editor.ignore_progress();

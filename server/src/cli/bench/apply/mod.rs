@@ -1,12 +1,13 @@
 //! `redraft bench apply`: many edits with known outcomes, counted and timed.
 //!
-//! Every run starts without anything that an earlier one left in the model's cache, so that the seconds of one decoder
-//! are not paid by another.
+//! Every task starts without anything that an earlier one left in the model's cache, so that the seconds of one decoder
+//! are not paid by another; but for tasks decoded side by side, whose seconds are shares of what they took together.
 
 mod plot;
 mod rows;
 mod table;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,8 +41,8 @@ pub(super) struct Args {
     decoder: Vec<DecoderKind>,
     /// Decode so many tasks in one forward: the same outputs in less time altogether; a task's seconds are then its
     /// share of the machine's, and no measure of what a user waits
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    side_by_side: usize,
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    side_by_side: NonZeroUsize,
     #[command(flatten)]
     options: EditOptions,
 }
@@ -50,7 +51,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let tasks = rows::read_tasks(&args.tasks, args.limit)?;
     let results = Results::open(args.out.as_deref())?;
     let cancel = interrupt::token();
-    let engine = EngineOptions { side_by_side: Some(args.side_by_side), ..EngineOptions::default() };
+    let engine = EngineOptions { side_by_side: Some(args.side_by_side.get()), ..EngineOptions::default() };
     let mut editor = Editor::new(&args.options, engine, cancel.clone());
     if args.options.route != Route::Deterministic {
         // Before the first task, so that loading counts for none.
@@ -68,6 +69,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut text = table::report(&tasks, &rows);
+    if args.side_by_side > NonZeroUsize::MIN {
+        text +=
+            &format!("up to {} tasks were decoded side by side: the seconds are shares\n", args.side_by_side);
+    }
     let disagreements = table::disagreements(&rows);
     if let Some((compared, different)) = &disagreements {
         text += &match different.as_slice() {
@@ -114,7 +119,7 @@ fn all(tasks: &[Task], args: &Args, editor: &Editor, results: Results) -> anyhow
             }
         }
     };
-    let lanes = args.side_by_side.clamp(1, jobs.len().max(1));
+    let lanes = args.side_by_side.get().min(jobs.len());
     std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
         lanes
@@ -144,7 +149,7 @@ fn one(
     if let Some(row) = locked(results).earlier(&task.id, &name, model, &route) {
         return Ok(Some(row));
     }
-    if args.side_by_side == 1 {
+    if args.side_by_side == NonZeroUsize::MIN {
         editor.forget();
     }
     let request = task.request();
@@ -165,7 +170,7 @@ fn one(
                 ..Row::default()
             };
             let mut row = row.with(result);
-            if args.side_by_side > 1 {
+            if args.side_by_side > NonZeroUsize::MIN {
                 row.seconds = row.prefill_seconds + row.decode_seconds;
             }
             locked(results).add(&row)?;
