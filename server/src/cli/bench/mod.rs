@@ -2,6 +2,7 @@
 
 mod apply;
 mod engine;
+mod svg;
 
 use clap::{Args as ClapArgs, Subcommand};
 

@@ -1,20 +1,20 @@
 //! The results as a picture: one bar for each style of suggestion, as wide as its share of exact, asked and wrong edits.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 
 use super::rows::{Row, Task};
 use super::table::{Verdict, verdict};
+use crate::cli::bench::svg::{Colour, Picture};
 
-/// What becomes of an edit, the best first: its name, and its colour on light and on dark ground.
-const OUTCOMES: [(&str, &str, &str); 4] = [
-    ("exact", "#2e8b57", "#4fb27a"),
-    ("exact, asked first", "#9fcfb2", "#2f5d43"),
-    ("not as expected, asked first or refused", "#e3b04b", "#b8862d"),
-    ("not as expected, unasked", "#c0392b", "#e05a4b"),
+/// What becomes of an edit, the best first.
+const OUTCOMES: [(&str, Colour); 4] = [
+    ("exact", ("#2e8b57", "#4fb27a")),
+    ("exact, asked first", ("#9fcfb2", "#2f5d43")),
+    ("not as expected, asked first or refused", ("#e3b04b", "#b8862d")),
+    ("not as expected, unasked", ("#c0392b", "#e05a4b")),
 ];
 
-const WIDTH: usize = 720;
+const WIDTH: usize = 740;
 /// Where the bars begin.
 const LEFT: usize = 150;
 /// How wide a full bar is.
@@ -24,60 +24,34 @@ const ROW: usize = 26;
 /// The picture of all results, as the text of an SVG file.
 pub(super) fn svg(tasks: &[Task], rows: &[Row]) -> String {
     let groups = groups(tasks, rows);
-    let height = 58 + groups.len() * ROW + OUTCOMES.len() * 20;
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
-         height=\"{height}\" role=\"img\" aria-label=\"Edits by style and outcome\">\n<style>\n\
-         text {{ font: 13px system-ui, sans-serif; fill: #333 }}\n.head {{ font-weight: 600 }}\n.end {{ text-anchor: end }}\n"
-    );
-    for (number, (_, light, _)) in OUTCOMES.iter().enumerate() {
-        let _ = writeln!(text, ".o{number} {{ fill: {light} }}");
-    }
-    text += "@media (prefers-color-scheme: dark) {\n  text { fill: #ddd }\n";
-    for (number, (_, _, dark)) in OUTCOMES.iter().enumerate() {
-        let _ = writeln!(text, "  .o{number} {{ fill: {dark} }}");
-    }
-    text += "}\n</style>\n<text class=\"head\" x=\"10\" y=\"24\">Edits by style of the suggestion</text>\n";
+    let bottom = 40 + groups.len() * ROW;
+    let colours = OUTCOMES.map(|(_, colour)| colour);
+    let height = bottom + 22 + OUTCOMES.len() * 20;
+    let mut picture = Picture::new(WIDTH, height, "Edits by style and outcome", &colours);
+    picture.text("head", 10, 24, "Edits by style of the suggestion");
+    picture.text("small end", WIDTH - 10, 24, "exact, asked or not");
     for (row, (name, counts)) in groups.iter().enumerate() {
         let top = 40 + row * ROW;
         let middle = top + 14;
         let all: usize = counts.iter().sum();
-        let _ = writeln!(
-            text,
-            "<text class=\"end\" x=\"{}\" y=\"{middle}\">{} ({all})</text>",
-            LEFT - 10,
-            escaped(name)
-        );
+        picture.text("end", LEFT - 10, middle, &format!("{name} ({all})"));
         let mut done = 0;
         for (number, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let (from, to) = (done * FULL / all, (done + count) * FULL / all);
             let share = 100.0 * *count as f64 / all as f64;
-            let _ = writeln!(
-                text,
-                "<rect class=\"o{number}\" x=\"{}\" y=\"{top}\" width=\"{}\" height=\"18\"><title>{}: {count} of {all}, {share:.1} %</title></rect>",
-                LEFT + from,
-                (to - from).max(1),
-                OUTCOMES[number].0
-            );
+            let title = format!("{}: {count} of {all}, {share:.1} %", OUTCOMES[number].0);
+            picture.bar(&format!("c{number}"), (LEFT + from, top), ((to - from).max(1), 18), &title);
             done += count;
         }
         let exact = 100.0 * (counts[0] + counts[1]) as f64 / all as f64;
-        let _ = writeln!(text, "<text x=\"{}\" y=\"{middle}\">{exact:.1} %</text>", LEFT + FULL + 8);
+        picture.text("end", WIDTH - 10, middle, &format!("{exact:.1} %"));
     }
-    for (number, (name, _, _)) in OUTCOMES.iter().enumerate() {
-        let top = 50 + groups.len() * ROW + number * 20;
-        let _ = writeln!(
-            text,
-            "<rect class=\"o{number}\" x=\"{LEFT}\" y=\"{top}\" width=\"12\" height=\"12\"/>\n<text x=\"{}\" y=\"{}\">{name}</text>",
-            LEFT + 20,
-            top + 11
-        );
+    for (number, (name, _)) in OUTCOMES.iter().enumerate() {
+        let top = bottom + 12 + number * 20;
+        picture.bar(&format!("c{number}"), (LEFT, top), (12, 12), name);
+        picture.text("", LEFT + 20, top + 11, name);
     }
-    text += "</svg>\n";
-    text
+    picture.finish()
 }
 
 /// The outcomes' counts for all results and for each style; several decoders stand one below the other.
@@ -106,10 +80,6 @@ fn groups(tasks: &[Task], rows: &[Row]) -> Vec<(String, [usize; 4])> {
     counts.into_iter().map(named).collect()
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::svg;
@@ -134,7 +104,7 @@ mod tests {
         let rows = [row("1", "b", false), row("2", "b", true), row("3", "x", true), row("4", "x", false)];
         let text = svg(&tasks, &rows);
         assert!(text.starts_with("<svg") && text.ends_with("</svg>\n"), "{text}");
-        for class in ["o0", "o1", "o2", "o3"] {
+        for class in ["c0", "c1", "c2", "c3"] {
             let quarter = format!("<rect class=\"{class}\" x=");
             assert!(
                 text.lines().any(|line| line.starts_with(&quarter) && line.contains("width=\"125\"")),
