@@ -2,7 +2,7 @@
 //!
 //! Workers spin for a moment after a job, since the next one of a forward pass follows at once, and then sleep: an idle
 //! engine uses no processor time. The caller is one of the threads. Which thread runs which task never shows in a
-//! result, because tasks write disjoint places.
+//! result, because tasks write disjoint places. A pool may give way to other programs, and so may its caller.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 
 /// How long a worker looks for the next job before it sleeps.
 const SPIN: Duration = Duration::from_micros(200);
+
+/// How far threads of the background stand back: niceness, as `nice` counts it.
+#[cfg(target_os = "linux")]
+const NICENESS: libc::c_int = 10;
 
 type Job = *const (dyn Fn(usize) + Sync);
 
@@ -76,6 +80,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Pool {
     /// A pool of `threads` threads, the caller of [`Pool::run`] being the first. Zero counts as one.
     pub fn new(threads: usize) -> Pool {
+        Pool::with(threads, || {})
+    }
+
+    /// As [`Pool::new`], with threads that give way to other programs where the system can do that (Linux). The caller
+    /// of [`Pool::run`] is what it is; see [`in_background`].
+    pub fn background(threads: usize) -> Pool {
+        Pool::with(threads, give_way)
+    }
+
+    /// A pool whose threads begin with `start`.
+    fn with(threads: usize, start: fn()) -> Pool {
         let extra = threads.max(1) - 1;
         let shared = Arc::new(Shared {
             epoch: AtomicU64::new(0),
@@ -90,8 +105,11 @@ impl Pool {
             .filter_map(|index| {
                 let shared = Arc::clone(&shared);
                 let name = format!("redraft-{}", index + 1);
-                let handle =
-                    std::thread::Builder::new().name(name).spawn(move || worker(&shared, index)).ok()?;
+                let run = move || {
+                    start();
+                    worker(&shared, index);
+                };
+                let handle = std::thread::Builder::new().name(name).spawn(run).ok()?;
                 Some((handle.thread().clone(), Some(handle)))
             })
             .collect();
@@ -179,6 +197,29 @@ impl Pool {
     }
 }
 
+/// Runs `task` on a thread that gives way to other programs, and waits for it. A panic is raised again here.
+///
+/// The thread is a new one each time: on Linux nobody but root may take back that a thread gives way.
+pub fn in_background<R: Send>(task: impl FnOnce() -> R + Send) -> R {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            give_way();
+            task()
+        });
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// Lets other programs go before this thread, where the system knows priorities of single threads.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: both calls take plain numbers; 0 is the calling thread. Whether it worked makes no difference to a result.
+    unsafe {
+        let nice = libc::getpriority(libc::PRIO_PROCESS, 0).max(NICENESS);
+        libc::setpriority(libc::PRIO_PROCESS, 0, nice);
+    }
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
@@ -238,6 +279,34 @@ fn next_epoch(shared: &Shared, index: usize, seen: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_idle_pool_sleeps() {
+        let pool = Pool::new(4);
+        for _ in 0..10 {
+            pool.run(&|_| {});
+            // Ends only when every worker sleeps; one that went on spinning would hang the test.
+            while !pool.shared.asleep.iter().all(|asleep| asleep.load(Ordering::SeqCst)) {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_background_gives_way_and_its_caller_does_not() {
+        let nice = || {
+            // SAFETY: plain numbers.
+            unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+        };
+        let own = nice();
+        let pool = Pool::background(3);
+        let seen = Mutex::new(Vec::new());
+        in_background(|| pool.run(&|_| lock(&seen).push(nice())));
+        assert_eq!(lock(&seen).as_slice(), [own.max(NICENESS); 3]);
+        assert_eq!(nice(), own);
+        Pool::new(2).run(&|_| assert_eq!(nice(), own));
+    }
 
     #[test]
     fn every_task_runs_once_and_a_panic_reaches_the_caller() {
