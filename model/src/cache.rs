@@ -105,6 +105,17 @@ pub fn stamp(path: &Path) -> Option<Verified> {
     (stamp.size == metadata.len() && stamp.modified_ns == modified_ns(&metadata)).then_some(stamp)
 }
 
+/// What tells a model file from others, without hashing it: its hash where that is known, otherwise its path, size and
+/// time of modification. `None` when there is no file.
+pub fn identity(path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok()?;
+    if let Some(stamp) = stamp(&path) {
+        return Some(stamp.sha256);
+    }
+    let metadata = fs::metadata(&path).ok()?;
+    Some(format!("{} {} {}", path.display(), metadata.len(), modified_ns(&metadata)))
+}
+
 /// Checks that the file is the one that `identity` names; `Ok(None)` when there is no file.
 ///
 /// Hashes only when no stamp says that it was done.

@@ -11,10 +11,12 @@ pub mod fetch;
 pub mod gguf;
 pub mod kernels;
 pub mod kv_cache;
+pub mod machine;
 pub mod prompt;
 pub mod repacked;
 pub mod tokenizer;
 pub mod transformer;
+pub mod tuning;
 pub mod worker;
 
 pub use decode::{DecoderKind, Stats, StopReason};

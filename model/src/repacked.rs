@@ -4,7 +4,7 @@
 //! known and by its path, size and time of modification otherwise, and never needed: whatever is wrong with it, the
 //! weights are repacked from the model. It must never be believed for another model or another layout.
 
-use crate::cache::{hex, stamp};
+use crate::cache::{self, hex};
 use crate::kernels::packed::LAYOUT;
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 const FOLDER: &str = "repacked";
 const MAGIC: &[u8; 8] = b"RDFTPACK";
@@ -130,20 +129,13 @@ fn remove_older(folder: &Path, kept: &Path) {
 
 /// The file for a model, and the key that it must carry. Its name is the model's, a hash of the model's path, so that
 /// models of one name in different folders leave each other's files alone, and the key.
-fn place(cache: &Path, model: &Path) -> Option<(PathBuf, String)> {
+fn place(folder: &Path, model: &Path) -> Option<(PathBuf, String)> {
+    let identity = cache::identity(model)?;
     let model = model.canonicalize().ok()?;
-    let identity = match stamp(&model) {
-        Some(stamp) => stamp.sha256,
-        None => {
-            let metadata = fs::metadata(&model).ok()?;
-            let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-            format!("{} {} {}", model.display(), metadata.len(), modified.as_nanos())
-        }
-    };
     let key = hex(&Sha256::digest(format!("{LAYOUT} {identity}")));
-    let folder = hex(&Sha256::digest(model.as_os_str().as_encoded_bytes()));
-    let name = format!("{}-{}-{}.bin", model.file_stem()?.to_string_lossy(), &folder[..8], &key[..16]);
-    Some((cache.join(FOLDER).join(name), key))
+    let path = hex(&Sha256::digest(model.as_os_str().as_encoded_bytes()));
+    let name = format!("{}-{}-{}.bin", model.file_stem()?.to_string_lossy(), &path[..8], &key[..16]);
+    Some((folder.join(FOLDER).join(name), key))
 }
 
 #[cfg(test)]

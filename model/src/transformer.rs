@@ -166,6 +166,11 @@ impl Transformer {
         self.pool.threads()
     }
 
+    /// Computes with the threads of `pool` from now on, and hands its own over.
+    pub fn swap_pool(&mut self, pool: &mut Pool) {
+        std::mem::swap(&mut self.pool, pool);
+    }
+
     /// Bytes of weights that one decoded token reads.
     pub fn weight_bytes(&self) -> usize {
         self.matrices().into_iter().map(|(_, matrix)| matrix.bytes()).sum()

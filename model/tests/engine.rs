@@ -1,12 +1,14 @@
 //! The engine on real weights: batch invariance, truncation, speculative output = greedy output, the worker's promises.
 //! Run with `REDRAFT_SLOW_TESTS=1`; the models are fetched if they are not there.
 
+use redraft_model::decode::{Generation, SpeculativeEdit, Step};
 use redraft_model::fetch::{self, Silent};
 use redraft_model::kernels::isa::Isa;
 use redraft_model::kv_cache::KvCache;
 use redraft_model::prompt::RewritePrompt;
 use redraft_model::tokenizer::Tokenizer;
 use redraft_model::transformer::Transformer;
+use redraft_model::tuning::{Costs, SIZES};
 use redraft_model::{
     DecoderKind, DraftSources, EngineOptions, Event, Finished, GenerateRequest, ModelError, ModelHandle,
     Priority, StopReason,
@@ -234,6 +236,135 @@ fn a_prompt_longer_than_the_context_is_refused_and_the_next_request_is_served() 
     let full = GenerateRequest { prompt: vec![1; 250], ..request(&model, DecoderKind::SpeculativeEdit) };
     let finished = run(&model, full).1.unwrap();
     assert!(finished.stats.tokens <= 6 && finished.stop == StopReason::Length);
+}
+
+/// What the self-measurement chooses shows in the number of forwards and nowhere else.
+#[test]
+fn no_choice_of_chunks_changes_the_text() {
+    if !slow() {
+        return;
+    }
+    let path = model_file("smollm2-135m");
+    let handle = ModelHandle::load(&path, &EngineOptions::default()).unwrap();
+    let (greedy, _) = run(&handle, request(&handle, DecoderKind::Autoregressive));
+    let (mut model, tokenizer) = (Transformer::load(&path, 2).unwrap(), handle.tokenizer());
+    let cost =
+        |seconds: fn(usize) -> f64| Costs::new(SIZES.map(|size| (size, seconds(size))).to_vec()).unwrap();
+    let choices = [
+        cost(|_| 0.01),
+        cost(|tokens| 0.01 * tokens as f64),
+        cost(|tokens| if tokens <= 8 { 0.01 } else { 1.0 }),
+        Costs::assumed(),
+    ];
+    let mut forwards = Vec::new();
+    for costs in choices {
+        let request = request(&handle, DecoderKind::SpeculativeEdit);
+        let texts = [ORIGINAL, SUGGESTION].map(|text| tokenizer.encode(text)).to_vec();
+        let drafter = Box::new(SpeculativeEdit::new(texts, costs.clone()));
+        let (prompt, chunk) = (request.prompt, costs.prefill_chunk());
+        let mut generation =
+            Generation::new(tokenizer, prompt, chunk, request.max_tokens, request.stop, drafter);
+        let mut cache = KvCache::new(model.config(), 1024);
+        let mut text = String::new();
+        loop {
+            match generation.step(&mut model, &mut cache).unwrap() {
+                Step::Prefill { .. } => {}
+                Step::Text(new) => text.push_str(&new),
+                Step::Finished(new, _) => break text.push_str(&new),
+            }
+        }
+        assert_eq!(text, greedy, "{costs:?}");
+        forwards.push(generation.stats().forwards);
+    }
+    assert!(forwards[0] < forwards[2] && forwards[2] < forwards[1], "{forwards:?}");
+}
+
+fn functions(count: usize) -> String {
+    (0..count).map(|n| format!("pub fn helper_{n}(x: u32) -> u32 {{\n    x * {n}\n}}\n\n")).collect()
+}
+
+/// The prompt for an edit of `original`, and how much of it the original alone determines.
+fn prompt_for(model: &ModelHandle, original: &str) -> (Vec<u32>, usize) {
+    let prompt = RewritePrompt { original, suggestion: SUGGESTION, ..RewritePrompt::default() };
+    let rendered = prompt.render(model.info().family, model.tokenizer());
+    (rendered.tokens, rendered.prefix_len)
+}
+
+/// What [`ModelHandle::prepare`] does, so that it can be watched.
+fn reading_ahead(model: &ModelHandle, original: &str) -> GenerateRequest {
+    let (mut prompt, prefix_len) = prompt_for(model, original);
+    prompt.truncate(prefix_len);
+    let priority = Priority::Background;
+    GenerateRequest { prompt, max_tokens: 1, priority, ..request(model, DecoderKind::Autoregressive) }
+}
+
+fn edit(model: &ModelHandle, original: &str) -> GenerateRequest {
+    let (prompt, _) = prompt_for(model, original);
+    GenerateRequest { prompt, max_tokens: 4, ..request(model, DecoderKind::Autoregressive) }
+}
+
+#[test]
+fn what_was_read_ahead_is_read_again_from_the_first_change_only() {
+    if !slow() {
+        return;
+    }
+    let model = ModelHandle::load(&model_file("smollm2-135m"), &EngineOptions::default()).unwrap();
+    let cached = |request| run(&model, request).1.unwrap().stats.cached_tokens;
+    let file = functions(30);
+    let (prompt, prefix_len) = prompt_for(&model, &file);
+    assert_eq!(cached(reading_ahead(&model, &file)), 0);
+    assert_eq!(cached(reading_ahead(&model, &file)), prefix_len - 1, "its last token gives the logits");
+
+    let typed = file.replace("x * 28", "x * 28 + 1");
+    let (after, _) = prompt_for(&model, &typed);
+    let common = prompt.iter().zip(&after).take_while(|(a, b)| a == b).count();
+    assert!(common * 10 > prefix_len * 8, "{common} of {prefix_len}");
+    assert_eq!(cached(reading_ahead(&model, &typed)), common);
+    // A completion elsewhere works in a cache of its own.
+    let completion = GenerateRequest { priority: Priority::Completion, ..edit(&model, ORIGINAL) };
+    assert_eq!(cached(completion), 0);
+    let (_, prefix_len) = prompt_for(&model, &typed);
+    assert_eq!(cached(edit(&model, &typed)), prefix_len, "the edit starts with the suggestion");
+    assert_eq!(cached(reading_ahead(&model, &typed)), prefix_len - 1, "and leaves the file where it was");
+}
+
+#[test]
+fn an_edit_ends_reading_ahead_and_starts_where_it_was() {
+    if !slow() {
+        return;
+    }
+    let model = ModelHandle::load(&model_file("smollm2-135m"), &EngineOptions::default()).unwrap();
+    let file = functions(150);
+    let started = |events: &mut tokio::sync::mpsc::UnboundedReceiver<Event>| match events.blocking_recv() {
+        Some(Event::Prefill { done, .. }) => done,
+        other => panic!("{other:?}"),
+    };
+    let cancelled = |mut events: tokio::sync::mpsc::UnboundedReceiver<Event>| loop {
+        match events.blocking_recv().expect("work that is given up is answered") {
+            Event::Finished(result) => break assert_eq!(result.unwrap().stop, StopReason::Cancelled),
+            Event::Prefill { .. } | Event::Text { .. } => {}
+        }
+    };
+    let request = reading_ahead(&model, &file);
+    let cancel = request.cancel.clone();
+    let mut events = model.submit(request);
+    let done = started(&mut events);
+    cancel.cancel();
+    cancelled(events);
+
+    let mut events = model.submit(reading_ahead(&model, &file));
+    let further = started(&mut events);
+    assert!(further > done, "goes on where it was stopped");
+    let finished = run(&model, edit(&model, &file)).1.unwrap();
+    cancelled(events);
+    assert!(finished.stats.cached_tokens >= further, "{:?}", finished.stats);
+    assert_eq!(finished.stats.tokens, 4);
+
+    // Memory is bounded: one file at a time is held, and none that does not fit.
+    let small = EngineOptions { context: Some(512), ..EngineOptions::default() };
+    let model = ModelHandle::load(&model_file("smollm2-135m"), &small).unwrap();
+    let overflow = run(&model, reading_ahead(&model, &file)).1;
+    assert!(matches!(overflow, Err(ModelError::ContextOverflow { capacity: 512, .. })), "{overflow:?}");
 }
 
 #[test]

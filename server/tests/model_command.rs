@@ -162,3 +162,40 @@ fn a_command_line_that_means_nothing_ends_with_usage() {
     assert_eq!(code, Some(2));
     assert!(err.contains("Usage"), "{err}");
 }
+
+#[test]
+fn the_first_use_of_a_model_measures_the_machine_and_doctor_shows_it() {
+    if std::env::var("REDRAFT_SLOW_TESTS").as_deref() != Ok("1") {
+        eprintln!("skipped: set REDRAFT_SLOW_TESTS=1 to run the tests that need the model");
+        return;
+    }
+    let (cache, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let user = redraft_model::cache::folder().unwrap();
+    let (code, model, err) = run(&mut redraft(&user, &["model", "path", "smollm2-135m"]));
+    assert_eq!(code, Some(0), "{err}");
+    let model = model.trim();
+    let doctor = || {
+        let args = ["doctor", "--offline", "--json", "--model", model];
+        let (_, out, err) = run(&mut redraft(cache.path(), &args));
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+        report["chosen"]["tuning"].clone()
+    };
+    assert_eq!(doctor()["measured"], false);
+
+    let (file, suggestion) = (place.path().join("a.rs"), place.path().join("s.md"));
+    fs::write(&file, "fn one() -> u32 {\n    1\n}\n").unwrap();
+    fs::write(&suggestion, "<<<<<<< SEARCH\n    1\n=======\n    2\n>>>>>>> REPLACE\n").unwrap();
+    let (file, suggestion) = (file.to_str().unwrap(), suggestion.to_str().unwrap());
+    let apply = ["apply", file, "-s", suggestion, "--route", "model", "--model", model];
+    let first = run(&mut redraft(cache.path(), &apply));
+    let measured = doctor();
+    assert_eq!(measured["measured"], true);
+    assert!(
+        measured["threads"].as_u64() > Some(0) && measured["prefill_chunk"].as_u64() > Some(0),
+        "{measured}"
+    );
+
+    let second = run(&mut redraft(cache.path(), &apply));
+    assert_eq!((first.0, first.1), (second.0, second.1), "the same output, measured or not");
+    assert_eq!(doctor(), measured, "measured once");
+}

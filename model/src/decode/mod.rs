@@ -17,9 +17,6 @@ use std::str::FromStr;
 use std::time::Instant;
 use stop::StopStrings;
 
-/// Prompt tokens in one forward; cancellation is looked at between two.
-const PREFILL_CHUNK: usize = 128;
-
 /// How the next tokens are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum DecoderKind {
@@ -124,6 +121,8 @@ pub struct Generation<'t> {
     tokens: Vec<u32>,
     prompt_len: usize,
     max_tokens: usize,
+    /// Prompt tokens in one forward; cancellation is looked at between two.
+    prefill_chunk: usize,
     end_tokens: &'t [u32],
     drafter: Box<dyn Drafter>,
     detokenizer: Option<StreamDecoder<'t>>,
@@ -133,10 +132,12 @@ pub struct Generation<'t> {
 }
 
 impl<'t> Generation<'t> {
-    /// A generation of at most `max_tokens` tokens after `prompt`, which must not be empty.
+    /// A generation of at most `max_tokens` tokens after `prompt`, which must not be empty and is read in forwards of
+    /// `prefill_chunk` tokens.
     pub fn new(
         tokenizer: &'t Tokenizer,
         prompt: Vec<u32>,
+        prefill_chunk: usize,
         max_tokens: usize,
         stop: Vec<String>,
         drafter: Box<dyn Drafter>,
@@ -146,6 +147,7 @@ impl<'t> Generation<'t> {
             prompt_len: prompt.len(),
             tokens: prompt,
             max_tokens,
+            prefill_chunk: prefill_chunk.max(1),
             end_tokens: tokenizer.eos_ids(),
             drafter,
             detokenizer: Some(StreamDecoder::new(tokenizer)),
@@ -194,7 +196,7 @@ impl<'t> Generation<'t> {
                 return Err(ModelError::ContextOverflow { needed, capacity: cache.capacity() });
             }
         }
-        let end = self.prompt_len.min(done + PREFILL_CHUNK);
+        let end = self.prompt_len.min(done + self.prefill_chunk);
         model.forward(cache, &self.tokens[done..end])?;
         if end < self.prompt_len {
             return Ok(Step::Prefill { done: end });
@@ -208,7 +210,7 @@ impl<'t> Generation<'t> {
         // The cache holds everything but the last token, unless it was given to another request meanwhile.
         let held = self.tokens.len() - 1;
         let have = cache.keep_prefix_of(&self.tokens[..held]);
-        for chunk in self.tokens[have..held].chunks(PREFILL_CHUNK) {
+        for chunk in self.tokens[have..held].chunks(self.prefill_chunk) {
             model.forward(cache, chunk)?;
         }
         let room = (cache.capacity() - cache.len()).saturating_sub(1);

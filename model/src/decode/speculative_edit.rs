@@ -2,13 +2,13 @@
 //! was generated so far.
 //!
 //! The draft follows one text until the model disagrees; then it is re-aligned at the place whose preceding tokens
-//! agree longest with the output. (Cursor's "speculative edits"; prompt lookup decoding.)
+//! agree longest with the output. (Cursor's "speculative edits"; prompt lookup decoding.) Its length is the one that
+//! gives the most tokens a second, by what forwards cost here and by how long texts were followed so far.
 
 use super::Drafter;
+use crate::tuning::Costs;
 use std::collections::HashMap;
 
-/// Chunks are these many tokens, the token before the draft included: whole tiles of the kernels.
-const CHUNKS: [usize; 4] = [16, 32, 64, 128];
 /// Tokens compared when two places compete.
 const LOOK_BACK: usize = 32;
 /// Places looked at for one pair of tokens: enough for real files, bounded for a file of one repeated line.
@@ -31,21 +31,61 @@ pub struct SpeculativeEdit {
     place: Option<Place>,
     /// Where each text was left, for ties: text is mostly copied forwards.
     left: Vec<usize>,
-    /// Index into [`CHUNKS`].
-    size: usize,
-    proposed: usize,
+    costs: Costs,
+    runs: Runs,
+}
+
+/// How long a text is followed before the model disagrees, learned as it goes.
+///
+/// The longer a run already is, the longer it will still be: lengths follow a Lomax distribution, in which a run of `r`
+/// tokens goes on for `k` more with the probability `((r + SCALE) / (r + SCALE + k)) ^ shape`. The shape is the maximum
+/// likelihood estimate from the ended runs and the current one, with one imagined run beforehand.
+struct Runs {
+    /// Runs that ended.
+    ended: f64,
+    /// The sum of `ln(1 + length / SCALE)` of the runs that ended.
+    logarithms: f64,
+    /// Length of the current run.
+    length: f64,
+}
+
+/// Half of the runs of shape 1 are longer than this.
+const SCALE: f64 = 4.0;
+
+impl Runs {
+    fn new() -> Runs {
+        Runs { ended: 1.0, logarithms: 1.0, length: 0.0 }
+    }
+
+    fn go_on(&mut self, tokens: usize) {
+        self.length += tokens as f64;
+    }
+
+    fn end(&mut self) {
+        self.logarithms += (self.length / SCALE).ln_1p();
+        self.ended += 1.0;
+        self.length = 0.0;
+    }
+
+    /// The probability that the next `k` tokens belong to the current run.
+    fn survival(&self) -> impl Fn(usize) -> f64 {
+        let shape = self.ended / (self.logarithms + (self.length / SCALE).ln_1p());
+        let reached = self.length + SCALE;
+        move |k| (reached / (reached + k as f64)).powf(shape)
+    }
 }
 
 impl SpeculativeEdit {
-    /// Drafts from `texts`, the likeliest first, each as tokens and ending as the output would end.
-    pub fn new(texts: Vec<Vec<u32>>) -> SpeculativeEdit {
+    /// Drafts from `texts`, the likeliest first, each as tokens and ending as the output would end, as many tokens as
+    /// pay off where forwards have these costs.
+    pub fn new(texts: Vec<Vec<u32>>, costs: Costs) -> SpeculativeEdit {
         let mut drafter = SpeculativeEdit {
             left: vec![0; texts.len() + 1],
             texts,
             pairs: HashMap::new(),
             place: None,
-            size: 1,
-            proposed: 0,
+            costs,
+            runs: Runs::new(),
         };
         drafter.texts.push(Vec::new());
         for text in 0..drafter.texts.len() {
@@ -113,19 +153,22 @@ impl Drafter for SpeculativeEdit {
             output.last().is_some_and(|last| self.texts[place.text].get(place.at) == Some(last))
         });
         let next = match followed {
-            Some(place) => Some(Place { at: place.at + 1, ..place }),
-            None => self.align(output).or_else(|| self.after_replacement(output)),
+            Some(place) => {
+                self.runs.go_on(1);
+                Some(Place { at: place.at + 1, ..place })
+            }
+            None => {
+                if self.place.is_some() {
+                    self.runs.end();
+                }
+                self.align(output).or_else(|| self.after_replacement(output))
+            }
         };
         self.place = next;
-        let Some(place) = next else {
-            self.proposed = 0;
-            return Vec::new();
-        };
+        let Some(place) = next else { return Vec::new() };
         let text = &self.texts[place.text];
-        let end = text.len().min(place.at + CHUNKS[self.size] - 1);
-        let draft = text.get(place.at..end).unwrap_or_default().to_vec();
-        self.proposed = draft.len();
-        draft
+        let end = text.len().min(place.at + self.costs.verify_chunk(self.runs.survival()) - 1);
+        text.get(place.at..end).unwrap_or_default().to_vec()
     }
 
     fn learn(&mut self, accepted: usize) {
@@ -133,15 +176,7 @@ impl Drafter for SpeculativeEdit {
             // The model's own token comes at this place; `propose` looks whether it is the text's.
             place.at += accepted;
             self.left[place.text] = place.at;
-        }
-        if self.proposed == 0 {
-            return;
-        }
-        if accepted == self.proposed {
-            self.size = (self.size + 1).min(CHUNKS.len() - 1);
-        } else {
-            // About twice what was right last time.
-            self.size = CHUNKS.iter().position(|chunk| *chunk > accepted * 2).unwrap_or(CHUNKS.len() - 1);
+            self.runs.go_on(accepted);
         }
     }
 }
@@ -152,7 +187,8 @@ mod tests {
 
     /// Runs the drafter against a fixed output and counts the forwards; the output itself is checked to be unchanged.
     fn forwards(texts: &[&[u32]], output: &[u32]) -> usize {
-        let mut drafter = SpeculativeEdit::new(texts.iter().map(|text| text.to_vec()).collect());
+        let texts = texts.iter().map(|text| text.to_vec()).collect();
+        let mut drafter = SpeculativeEdit::new(texts, Costs::assumed());
         let (mut have, mut forwards) = (1, 0);
         while have < output.len() {
             let draft = drafter.propose(&output[..have]);
@@ -202,8 +238,36 @@ mod tests {
     }
 
     #[test]
+    fn drafts_are_short_after_disagreements_and_grow_with_the_run() {
+        let mut drafter = SpeculativeEdit::new(vec![numbers(0..4000)], Costs::assumed());
+        let mut output = vec![0, 1];
+        let mut long = 0;
+        for _ in 0..10 {
+            let draft = drafter.propose(&output);
+            drafter.learn(draft.len());
+            output.extend(&draft);
+            output.push(output.last().unwrap() + 1);
+            assert!(draft.len() >= long, "{} after {long}", draft.len());
+            long = draft.len();
+        }
+        assert_eq!(long, 127);
+        for wrong in 0..10 {
+            output.extend([10_000 + wrong, 5 * wrong, 5 * wrong + 1]);
+            assert!(drafter.propose(&output).len() <= long);
+            drafter.learn(0);
+        }
+        assert!(drafter.propose(&output).len() < 16, "{}", drafter.propose(&output).len());
+    }
+
+    #[test]
+    fn where_a_chunk_costs_as_much_as_its_tokens_nothing_is_drafted() {
+        let costs = Costs::new((0..8).map(|power| (1 << power, f64::from(1 << power))).collect()).unwrap();
+        assert!(SpeculativeEdit::new(vec![numbers(0..100)], costs).propose(&[0, 1]).is_empty());
+    }
+
+    #[test]
     fn without_texts_there_is_no_draft_and_no_failure() {
         assert_eq!(forwards(&[], &numbers(0..20)), 19);
-        assert!(SpeculativeEdit::new(Vec::new()).propose(&[]).is_empty());
+        assert!(SpeculativeEdit::new(Vec::new(), Costs::assumed()).propose(&[]).is_empty());
     }
 }

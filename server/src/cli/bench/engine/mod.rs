@@ -13,8 +13,13 @@ use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
 use redraft_model::catalogue;
 use redraft_model::fetch;
+use redraft_model::kernels::isa::Isa;
 use redraft_model::kv_cache::KvCache;
+use redraft_model::machine;
 use redraft_model::transformer::Transformer;
+use redraft_model::tuning::Costs;
+use redraft_model::tuning::kept::Kept;
+use redraft_model::worker::threads_for;
 
 use crate::cli::progress::ShownFetch;
 use crate::cli::{Exit, interrupt, print};
@@ -28,7 +33,7 @@ pub(super) struct Args {
     /// A model's name, or the path of a GGUF file
     #[arg(long, default_value = catalogue::DEFAULT_MODEL)]
     model: String,
-    /// Threads; by default one for each processor, at most 8
+    /// Threads; by default as many as were measured to be fastest, and before that one for each physical core
     #[arg(long)]
     threads: Option<usize>,
     /// Tokens of a forward
@@ -82,12 +87,20 @@ impl Forward {
     }
 }
 
+/// What the self-measurement says.
+struct Tuning {
+    costs: Costs,
+    rounds: usize,
+}
+
 /// All that was measured.
 #[derive(Default)]
 struct Speeds {
     model: String,
     threads: usize,
-    cores: usize,
+    processors: usize,
+    /// What the self-measurement says; nothing before it was made.
+    tuning: Option<Tuning>,
     /// The kernels' instruction set.
     isa: &'static str,
     runs: usize,
@@ -144,8 +157,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// Loads the model and measures the plan; nothing if the user stopped it.
 fn measure(args: &Args, plan: &Plan<'_>, path: &Path) -> anyhow::Result<Option<Speeds>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.unwrap_or(cores.min(8));
+    let kept = Kept::open(path, Isa::best());
+    let threads = args.threads.unwrap_or_else(|| threads_for(&kept));
     let longest = plan.tokens.iter().max().unwrap_or(&1) + plan.context.iter().max().unwrap_or(&0);
     let started = Instant::now();
     let mut model = Transformer::load(path, threads)?;
@@ -168,7 +181,8 @@ fn measure(args: &Args, plan: &Plan<'_>, path: &Path) -> anyhow::Result<Option<S
     Ok(Some(Speeds {
         model: args.model.clone(),
         threads: model.threads(),
-        cores,
+        processors: machine::processors(),
+        tuning: kept.costs(model.threads()).map(|costs| Tuning { costs, rounds: kept.rounds() }),
         isa: model.isa().name(),
         runs: plan.runs,
         load_seconds,

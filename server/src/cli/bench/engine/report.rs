@@ -20,7 +20,7 @@ pub(super) fn text(speeds: &Speeds) -> String {
          load to first token {:.2} s, peak memory {}, decoding {:.1} tokens/s ({} of weights a token)\n",
         speeds.model,
         speeds.threads,
-        speeds.cores,
+        speeds.processors,
         speeds.isa,
         speeds.load_seconds,
         speeds.peak_rss_bytes.map_or("unknown".to_owned(), size_text),
@@ -28,6 +28,17 @@ pub(super) fn text(speeds: &Speeds) -> String {
         size_text(speeds.weight_bytes as u64),
     );
     // Writing to a string cannot fail, here and below.
+    let _ = writeln!(
+        text,
+        "self-measurement: {}",
+        speeds.tuning.as_ref().map_or("not made yet".to_owned(), |tuning| {
+            format!(
+                "prompts in forwards of {} tokens, by {} undisturbed rounds",
+                tuning.costs.prefill_chunk(),
+                tuning.rounds
+            )
+        })
+    );
     if let Some(llama) = &speeds.llama {
         let ratio = speeds.decode / llama.decode;
         let _ = writeln!(
@@ -81,7 +92,12 @@ pub(super) fn json(speeds: &Speeds) -> Value {
     let mut result = json!({
         "model": speeds.model,
         "threads": speeds.threads,
-        "cores": speeds.cores,
+        "processors": speeds.processors,
+        "self_measurement": speeds.tuning.as_ref().map(|tuning| json!({
+            "rounds": tuning.rounds,
+            "prefill_chunk": tuning.costs.prefill_chunk(),
+            "forward": tuning.costs.points(),
+        })),
         "cpu_features": doctor::cpu_features(),
         "isa": speeds.isa,
         "load_seconds": speeds.load_seconds,

@@ -1,213 +1,26 @@
-//! The worker: one thread owns weights, caches and working memory; requests go in, events come out.
-//!
-//! Every request is answered by exactly one [`Event::Finished`]. After each forward pass the worker looks for
-//! cancellations and for more urgent requests, so both take effect within one chunk. A panic ends its request, and those
-//! that share its forward.
+//! The worker's loop: which request gets the next forward, and in which cache.
 
+use super::{Command, EngineOptions, Event, Finished, GenerateRequest, Priority};
 use crate::decode::{
-    DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Stats, Step, StopReason, decode_together,
+    DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Step, StopReason, decode_together,
 };
 use crate::error::ModelError;
-use crate::kernels::isa::Isa;
+use crate::kernels::pool::{Pool, in_background};
 use crate::kv_cache::KvCache;
-use crate::prompt::PromptFamily;
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use crate::tuning::kept::Kept;
+use crate::tuning::{Costs, Measurement};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-/// How the engine is set up.
-#[derive(Clone, Debug, Default)]
-pub struct EngineOptions {
-    /// Threads of the kernels; by default one for each processor, at most 8.
-    pub threads: Option<usize>,
-    /// Positions of the KV cache; by default what the model was trained for, at most 32,768. Memory is used as it fills.
-    pub context: Option<usize>,
-    /// Rewrites that are decoded side by side, each with a cache of its own; by default one, the others wait. More is
-    /// for getting many done, not for getting one done fast.
-    pub side_by_side: Option<usize>,
-}
-
-/// What is loaded.
-#[derive(Clone, Debug)]
-pub struct ModelInfo {
-    /// The file.
-    pub path: PathBuf,
-    /// The model's own name for itself.
-    pub name: String,
-    /// Its architecture.
-    pub architecture: &'static str,
-    /// How it is spoken to.
-    pub family: PromptFamily,
-    /// Positions of the KV cache.
-    pub context_length: usize,
-    /// Threads of the kernels.
-    pub threads: usize,
-    /// Instruction set of the kernels.
-    pub isa: Isa,
-}
-
-/// How urgent a request is. A more urgent one interrupts a less urgent one between two forwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Work ahead of time; given up as soon as an apply comes.
-    Background,
-    /// A rewrite that the user waits for.
-    Apply,
-    /// Code completion.
-    Completion,
-}
-
-/// Texts that the output is likely to copy.
-#[derive(Clone, Debug, Default)]
-pub struct DraftSources {
-    /// The file before the edit.
-    pub original: String,
-    /// The code of the suggestion.
-    pub suggestion: String,
-    /// What the output will probably be, if there is a guess.
-    pub merged: Option<String>,
-}
-
-/// Text to be generated.
-#[derive(Clone, Debug)]
-pub struct GenerateRequest {
-    /// The prompt, as [`crate::prompt`] renders it; not empty.
-    pub prompt: Vec<u32>,
-    /// What to draft from.
-    pub draft: DraftSources,
-    /// How to decode.
-    pub decoder: DecoderKind,
-    /// Most tokens to generate.
-    pub max_tokens: usize,
-    /// The text ends before the first of these.
-    pub stop: Vec<String>,
-    /// Urgency.
-    pub priority: Priority,
-    /// Ends the request within one forward.
-    pub cancel: CancellationToken,
-}
-
-/// What a request hears.
-#[derive(Debug)]
-pub enum Event {
-    /// The prompt is being read.
-    Prefill {
-        /// Tokens read.
-        done: usize,
-        /// Tokens of the prompt.
-        total: usize,
-    },
-    /// Verified text, whole characters.
-    Text {
-        /// The text, to be added to what came before.
-        text: String,
-        /// Costs so far.
-        stats: Stats,
-    },
-    /// The last event.
-    Finished(Result<Finished, ModelError>),
-}
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Finished {
-    /// Why.
-    pub stop: StopReason,
-    /// What it cost.
-    pub stats: Stats,
-}
-
-/// The way to a loaded model. Clones share it; the worker ends with the last one.
-#[derive(Clone)]
-pub struct ModelHandle {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    info: ModelInfo,
-    tokenizer: Arc<Tokenizer>,
-    requests: Sender<Command>,
-}
-
-enum Command {
-    Generate(GenerateRequest, UnboundedSender<Event>),
-    Prepare(Vec<u32>, CancellationToken),
-    Forget,
-}
-
-impl ModelHandle {
-    /// Loads a model file and starts its worker. Takes as long as reading and repacking the weights takes.
-    pub fn load(path: &Path, options: &EngineOptions) -> Result<ModelHandle, ModelError> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = options.threads.unwrap_or(cores.min(8)).max(1);
-        let model = Transformer::load(path, threads)?;
-        let tokenizer = Tokenizer::from_gguf(model.file().content())
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        let family = PromptFamily::of_gguf(model.file().content()).ok_or_else(|| {
-            ModelError::Unsupported(
-                "its chat template is of no known family; use an instruct model".to_owned(),
-            )
-        })?;
-        let trained = model.config().context_length;
-        let info = ModelInfo {
-            path: path.to_owned(),
-            name: model.config().name.clone(),
-            architecture: model.config().architecture.name(),
-            family,
-            context_length: options.context.unwrap_or(trained.min(32_768)).clamp(256, trained.max(256)),
-            threads: model.threads(),
-            isa: model.isa(),
-        };
-        let (requests, commands) = channel();
-        let tokenizer = Arc::new(tokenizer);
-        let (own, context) = (Arc::clone(&tokenizer), info.context_length);
-        let side_by_side = options.side_by_side.unwrap_or(1).max(1);
-        std::thread::Builder::new()
-            .name("redraft-model".to_owned())
-            .spawn(move || Worker::new(model, &own, context, side_by_side).run(&commands))
-            .map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
-        Ok(ModelHandle { shared: Arc::new(Shared { info, tokenizer, requests }) })
-    }
-
-    /// What is loaded.
-    pub fn info(&self) -> &ModelInfo {
-        &self.shared.info
-    }
-
-    /// The model's tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.shared.tokenizer
-    }
-
-    /// Queues a request. Dropping the receiver cancels it.
-    pub fn submit(&self, request: GenerateRequest) -> UnboundedReceiver<Event> {
-        let (events, receiver) = unbounded_channel();
-        if let Err(unsent) = self.shared.requests.send(Command::Generate(request, events))
-            && let Command::Generate(_, events) = unsent.0
-        {
-            // The receiver is in our hands: this cannot fail.
-            let _ = events.send(Event::Finished(Err(ModelError::WorkerGone)));
-        }
-        receiver
-    }
-
-    /// Reads the beginning of a prompt ahead of time, when nothing else is to be done.
-    pub fn prepare(&self, prompt_prefix: Vec<u32>, cancel: CancellationToken) {
-        // Without a worker there is nothing to prepare for.
-        let _ = self.shared.requests.send(Command::Prepare(prompt_prefix, cancel));
-    }
-
-    /// Drops all keys and values held from earlier requests: the next one starts cold, as benchmarks want it.
-    pub fn forget(&self) {
-        // As in `prepare`.
-        let _ = self.shared.requests.send(Command::Forget);
-    }
-}
+/// Nobody wants anything when nothing was asked for so long; a first round of measuring is begun then.
+const QUIET: Duration = Duration::from_secs(1);
+/// No further round of [`Command::Measure`] is begun after this.
+const FIRST: Duration = Duration::from_millis(1200);
 
 /// A request being worked on.
 struct Job<'t> {
@@ -220,7 +33,8 @@ struct Job<'t> {
     cache: Option<usize>,
 }
 
-struct Worker<'t> {
+/// The one that runs requests, and what it runs them with.
+pub(super) struct Worker<'t> {
     model: Transformer,
     tokenizer: &'t Tokenizer,
     context: usize,
@@ -229,20 +43,65 @@ struct Worker<'t> {
     /// preparation. Each is made when first used.
     caches: Vec<Option<KvCache>>,
     jobs: Vec<Job<'t>>,
+    /// Threads that give way to other programs, for work that nobody waits for.
+    background: Option<Pool>,
+    kept: Kept,
+    costs: Costs,
+    /// Whether other numbers of threads are tried.
+    compare_threads: bool,
+    /// Rounds of measuring that are still wanted.
+    rounds: usize,
+    /// How long nobody may want anything before one is begun; longer after each that was disturbed.
+    pause: Duration,
+    measuring: Option<Measurement>,
 }
 
 impl<'t> Worker<'t> {
-    fn new(model: Transformer, tokenizer: &'t Tokenizer, context: usize, side_by_side: usize) -> Worker<'t> {
-        let caches = (0..=side_by_side).map(|_| None).collect();
-        Worker { model, tokenizer, context, side_by_side, caches, jobs: Vec::new() }
+    /// `options.context` is set.
+    pub(super) fn new(
+        model: Transformer,
+        tokenizer: &'t Tokenizer,
+        mut kept: Kept,
+        options: &EngineOptions,
+    ) -> Worker<'t> {
+        let side_by_side = options.side_by_side.unwrap_or(1).max(1);
+        Worker {
+            tokenizer,
+            context: options.context.unwrap_or(model.config().context_length),
+            side_by_side,
+            caches: (0..=side_by_side).map(|_| None).collect(),
+            jobs: Vec::new(),
+            background: None,
+            costs: kept.costs(model.threads()).unwrap_or_else(Costs::assumed),
+            compare_threads: options.threads.is_none(),
+            rounds: kept.started(),
+            pause: QUIET,
+            measuring: None,
+            kept,
+            model,
+        }
     }
 
-    fn run(mut self, commands: &Receiver<Command>) {
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
         loop {
             if self.jobs.is_empty() {
-                match commands.recv() {
+                let command = if self.rounds > 0 {
+                    commands.recv_timeout(self.pause)
+                } else {
+                    commands.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                };
+                match command {
                     Ok(command) => self.accept(command),
-                    Err(_) => return,
+                    Err(RecvTimeoutError::Timeout) => {
+                        while self.measure() {
+                            // Who comes between two forwards goes first; the round is gone on with after them.
+                            if let Ok(command) = commands.try_recv() {
+                                self.accept(command);
+                                break;
+                            }
+                        }
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
             loop {
@@ -262,7 +121,7 @@ impl<'t> Worker<'t> {
         match command {
             Command::Generate(request, events) => {
                 if request.priority == Priority::Apply {
-                    self.jobs.retain(|job| job.priority != Priority::Background);
+                    self.give_up_background();
                 }
                 let stop = request.stop.clone();
                 let drafter = self.drafter(&request);
@@ -273,8 +132,8 @@ impl<'t> Worker<'t> {
                     let _ = events.send(Event::Finished(Err(error)));
                     return;
                 }
-                let generation =
-                    Generation::new(self.tokenizer, request.prompt, request.max_tokens.max(1), stop, drafter);
+                let (prompt, most) = (request.prompt, request.max_tokens.max(1));
+                let generation = self.generation(prompt, most, stop, drafter);
                 self.jobs.push(Job {
                     priority: request.priority,
                     generation,
@@ -285,12 +144,12 @@ impl<'t> Worker<'t> {
                 });
             }
             Command::Prepare(prefix, cancel) => {
-                self.jobs.retain(|job| job.priority != Priority::Background);
+                self.give_up_background();
                 if prefix.is_empty() {
                     return;
                 }
                 let total = prefix.len();
-                let generation = Generation::new(self.tokenizer, prefix, 1, Vec::new(), Box::new(NoDraft));
+                let generation = self.generation(prefix, 1, Vec::new(), Box::new(NoDraft));
                 self.jobs.push(Job {
                     priority: Priority::Background,
                     generation,
@@ -301,7 +160,63 @@ impl<'t> Worker<'t> {
                 });
             }
             Command::Forget => self.caches.iter_mut().flatten().for_each(|cache| cache.truncate(0)),
+            Command::Measure(_done) => {
+                let started = Instant::now();
+                let never = self.kept.is_empty();
+                while never && self.rounds > 0 && self.pause == QUIET && started.elapsed() < FIRST {
+                    while self.measure() {}
+                }
+            }
         }
+    }
+
+    fn generation(
+        &self,
+        prompt: Vec<u32>,
+        max_tokens: usize,
+        stop: Vec<String>,
+        drafter: Box<dyn Drafter>,
+    ) -> Generation<'t> {
+        let chunk = self.costs.prefill_chunk();
+        Generation::new(self.tokenizer, prompt, chunk, max_tokens, stop, drafter)
+    }
+
+    /// Ends all work ahead of time, answered as cancelled.
+    fn give_up_background(&mut self) {
+        self.jobs.retain(|job| {
+            let stays = job.priority != Priority::Background;
+            if !stays {
+                job.send_cancelled();
+            }
+            stays
+        });
+    }
+
+    /// One forward of measuring; whether there is more to do.
+    fn measure(&mut self) -> bool {
+        if self.rounds == 0 {
+            return false;
+        }
+        let measuring =
+            self.measuring.get_or_insert_with(|| Measurement::new(&self.model, self.compare_threads));
+        match measuring.step(&mut self.model) {
+            Ok(None) => return true,
+            Ok(Some(round)) => {
+                self.kept.add(&round);
+                self.costs = self.kept.costs(self.model.threads()).unwrap_or_else(Costs::assumed);
+                if round.disturbed {
+                    self.pause *= 2;
+                } else {
+                    self.rounds -= 1;
+                }
+            }
+            Err(error) => {
+                tracing::warn!("measuring failed: {error}");
+                self.rounds = 0;
+            }
+        }
+        self.measuring = None;
+        false
     }
 
     fn drafter(&self, request: &GenerateRequest) -> Box<dyn Drafter> {
@@ -316,7 +231,7 @@ impl<'t> Worker<'t> {
             tokens.extend(self.tokenizer.eos_ids().first());
             tokens
         });
-        Box::new(SpeculativeEdit::new(texts.collect()))
+        Box::new(SpeculativeEdit::new(texts.collect(), self.costs.clone()))
     }
 
     fn drop_cancelled(&mut self) {
@@ -324,8 +239,7 @@ impl<'t> Worker<'t> {
             let unheard = job.events.as_ref().is_some_and(UnboundedSender::is_closed);
             let cancelled = job.cancel.is_cancelled() || unheard;
             if cancelled {
-                let stats = job.generation.stats();
-                job.send(Event::Finished(Ok(Finished { stop: StopReason::Cancelled, stats })));
+                job.send_cancelled();
             }
             !cancelled
         });
@@ -342,7 +256,10 @@ impl<'t> Worker<'t> {
         if let Some(reading) = group.iter().find(|index| !self.jobs[**index].generation.is_decoding()) {
             group = vec![*reading];
         }
-        let steps = catch_unwind(AssertUnwindSafe(|| self.step(&group)));
+        let steps = catch_unwind(AssertUnwindSafe(|| match urgent {
+            Priority::Background => self.step_in_background(&group),
+            Priority::Apply | Priority::Completion => self.step(&group),
+        }));
         let steps = steps.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -391,6 +308,17 @@ impl<'t> Worker<'t> {
         }
     }
 
+    /// As [`Worker::step`], on threads that give way to the editor and other programs.
+    fn step_in_background(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
+        let threads = self.model.threads();
+        let mut pool = self.background.take().unwrap_or_else(|| Pool::background(threads));
+        self.model.swap_pool(&mut pool);
+        let steps = catch_unwind(AssertUnwindSafe(|| in_background(|| self.step(group))));
+        self.model.swap_pool(&mut pool);
+        self.background = Some(pool);
+        steps.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
     /// One forward of the jobs of `group`, each in its own cache.
     fn step(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
         let (config, context) = (self.model.config(), self.context);
@@ -425,6 +353,11 @@ impl Job<'_> {
             }
         }
         false
+    }
+
+    fn send_cancelled(&self) {
+        let stats = self.generation.stats();
+        self.send(Event::Finished(Ok(Finished { stop: StopReason::Cancelled, stats })));
     }
 
     fn send(&self, event: Event) {
