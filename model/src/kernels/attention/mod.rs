@@ -13,7 +13,7 @@ pub use cache::{CacheWriter, LayerCache};
 use super::isa::Isa;
 use super::linear::prefetch;
 use super::pool::Pool;
-use super::simd::{Kernel, LANES, PAIR_ROWS, Simd, dispatch};
+use super::simd::{Kernel, LANES, PAIR_ROWS, Pairs, Simd, dispatch};
 use std::cell::RefCell;
 
 /// Keys that are scored together.
@@ -217,17 +217,17 @@ impl Kernel for Tile<'_> {
             for turn in 0..turns {
                 prefetch(&cache.keys[ahead.clone()], turn, turns);
                 prefetch(&cache.values[ahead.clone()], turn, turns);
-                let (first, count) = (rows * turn / turns, rows * (turn + 1) / turns - rows * turn / turns);
-                let queries = &b.queries[first * d..];
-                S::pair_products(
-                    count,
-                    queries,
-                    d,
-                    keys,
-                    KEYS * 2,
-                    d / 2,
-                    b.at_hand.products.as_flattened_mut(),
-                );
+                let (first, after) = (rows * turn / turns, rows * (turn + 1) / turns);
+                let count = after - first;
+                let with_keys = Pairs {
+                    rows: count,
+                    a: &b.queries[first * d..],
+                    a_stride: d,
+                    b: keys,
+                    b_stride: KEYS * 2,
+                    steps: d / 2,
+                };
+                S::pair_products(&with_keys, b.at_hand.products.as_flattened_mut());
                 let seen =
                     |i: usize| (first_position + (first + i) / group + 1).saturating_sub(block).min(KEYS);
                 if seen(0) == KEYS {
@@ -237,16 +237,15 @@ impl Kernel for Tile<'_> {
                 }
                 for part in (0..d).step_by(KEYS) {
                     let AtHand { weights, products, blocks, .. } = &mut b.at_hand;
-                    let (values, steps) = (&values[part * 2..], used.div_ceil(2));
-                    S::pair_products(
-                        count,
-                        weights.as_flattened(),
-                        KEYS,
-                        values,
-                        d * 2,
-                        steps,
-                        products.as_flattened_mut(),
-                    );
+                    let with_values = Pairs {
+                        rows: count,
+                        a: weights.as_flattened(),
+                        a_stride: KEYS,
+                        b: &values[part * 2..],
+                        b_stride: d * 2,
+                        steps: used.div_ceil(2),
+                    };
+                    S::pair_products(&with_values, products.as_flattened_mut());
                     for (i, (products, block)) in products.iter().zip(blocks.iter()).take(count).enumerate() {
                         let scale = S::splat(block.scale);
                         let sums = &mut b.sums[(first + i) * d + part..][..KEYS];

@@ -3,7 +3,7 @@
 // Registers are arrays walked by index: closures would not inherit the vector features.
 #![allow(clippy::needless_range_loop)]
 
-use super::{Kernel, LANES, PAIR_COLUMNS, Simd, check_pairs};
+use super::{Kernel, LANES, PAIR_COLUMNS, Pairs, Simd};
 use std::arch::x86_64::*;
 
 /// Runs a kernel with these vectors.
@@ -154,21 +154,10 @@ impl Simd for V256 {
         }
     }
     #[inline(always)]
-    fn pair_products(
-        rows: usize,
-        a: &[i16],
-        a_stride: usize,
-        b: &[i16],
-        b_stride: usize,
-        steps: usize,
-        out: &mut [i32],
-    ) {
-        check_pairs(rows, a, a_stride, b, b_stride, steps, out);
-        for row in 0..rows {
-            unsafe {
-                let a = a.as_ptr().add(row * a_stride);
-                pairs256(a, b.as_ptr(), b_stride, steps, out.as_mut_ptr().add(row * PAIR_COLUMNS));
-            }
+    fn pair_products(pairs: &Pairs<'_>, out: &mut [i32]) {
+        pairs.check(out);
+        for (row, out) in out.chunks_exact_mut(PAIR_COLUMNS).take(pairs.rows).enumerate() {
+            unsafe { row_of_pairs(pairs, row, out) };
         }
     }
     #[inline(always)]
@@ -190,23 +179,24 @@ impl Simd for V256 {
 /// One row of [`Simd::pair_products`].
 ///
 /// # Safety
-/// As [`run`]; pointers as `check_pairs` has it, for one row.
+/// As [`run`]; [`Pairs::check`] was passed, and `row` and `out` are one of its rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-unsafe fn pairs256(a: *const i16, b: *const i16, b_stride: usize, steps: usize, out: *mut i32) {
+unsafe fn row_of_pairs(pairs: &Pairs<'_>, row: usize, out: &mut [i32]) {
     const VECTORS: usize = PAIR_COLUMNS / 8;
     // SAFETY: the caller's promise.
     unsafe {
+        let a = pairs.a.as_ptr().add(row * pairs.a_stride);
         let mut sums = [_mm256_setzero_si256(); VECTORS];
-        for step in 0..steps {
+        for step in 0..pairs.steps {
             let pair = _mm256_set1_epi32(a.add(step * 2).cast::<i32>().read_unaligned());
             for c in 0..VECTORS {
-                let w = _mm256_loadu_si256(b.add(step * b_stride + c * 16).cast());
+                let w = _mm256_loadu_si256(pairs.b.as_ptr().add(step * pairs.b_stride + c * 16).cast());
                 sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(w, pair));
             }
         }
         for c in 0..VECTORS {
-            _mm256_storeu_si256(out.add(c * 8).cast(), sums[c]);
+            _mm256_storeu_si256(out.as_mut_ptr().add(c * 8).cast(), sums[c]);
         }
     }
 }

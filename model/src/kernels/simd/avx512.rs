@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::avx2::{largest_of_eight, sum_of_eight};
-use super::{Kernel, LANES, PAIR_COLUMNS, PAIR_ROWS, Simd, check_pairs};
+use super::{Kernel, LANES, PAIR_COLUMNS, PAIR_ROWS, Pairs, Simd};
 use std::arch::asm;
 use std::arch::x86_64::*;
 
@@ -114,25 +114,16 @@ impl Simd for V512 {
         }
     }
     #[inline(always)]
-    fn pair_products(
-        rows: usize,
-        a: &[i16],
-        a_stride: usize,
-        b: &[i16],
-        b_stride: usize,
-        steps: usize,
-        out: &mut [i32],
-    ) {
-        check_pairs(rows, a, a_stride, b, b_stride, steps, out);
-        let (a, b, out) = (a.as_ptr(), b.as_ptr(), out.as_mut_ptr());
+    fn pair_products(pairs: &Pairs<'_>, out: &mut [i32]) {
+        pairs.check(out);
         unsafe {
-            match rows {
-                1 => pairs512::<1>(a, a_stride, b, b_stride, steps, out),
-                2 => pairs512::<2>(a, a_stride, b, b_stride, steps, out),
-                3 => pairs512::<3>(a, a_stride, b, b_stride, steps, out),
-                4 => pairs512::<4>(a, a_stride, b, b_stride, steps, out),
-                5 => pairs512::<5>(a, a_stride, b, b_stride, steps, out),
-                _ => pairs512::<PAIR_ROWS>(a, a_stride, b, b_stride, steps, out),
+            match pairs.rows {
+                1 => rows_of_pairs::<1>(pairs, out),
+                2 => rows_of_pairs::<2>(pairs, out),
+                3 => rows_of_pairs::<3>(pairs, out),
+                4 => rows_of_pairs::<4>(pairs, out),
+                5 => rows_of_pairs::<5>(pairs, out),
+                _ => rows_of_pairs::<PAIR_ROWS>(pairs, out),
             }
         }
     }
@@ -148,29 +139,22 @@ impl Simd for V512 {
 }
 
 /// # Safety
-/// As [`run`]; pointers as `check_pairs` has it, for `R` rows.
+/// As [`run`]; [`Pairs::check`] was passed, for `R` rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 #[inline]
-unsafe fn pairs512<const R: usize>(
-    a: *const i16,
-    a_stride: usize,
-    b: *const i16,
-    b_stride: usize,
-    steps: usize,
-    out: *mut i32,
-) {
+unsafe fn rows_of_pairs<const R: usize>(pairs: &Pairs<'_>, out: &mut [i32]) {
     const VECTORS: usize = PAIR_COLUMNS / LANES;
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = [[_mm512_setzero_si512(); VECTORS]; R];
-        for step in 0..steps {
+        for step in 0..pairs.steps {
             let mut w = [_mm512_setzero_si512(); VECTORS];
             for c in 0..VECTORS {
-                w[c] = _mm512_loadu_si512(b.add(step * b_stride + c * 32).cast());
+                w[c] = _mm512_loadu_si512(pairs.b.as_ptr().add(step * pairs.b_stride + c * 32).cast());
             }
             for r in 0..R {
-                let pair = a.add(r * a_stride + step * 2).cast::<i32>().read_unaligned();
-                let pair = _mm512_set1_epi32(pair);
+                let pair = pairs.a.as_ptr().add(r * pairs.a_stride + step * 2);
+                let pair = _mm512_set1_epi32(pair.cast::<i32>().read_unaligned());
                 for c in 0..VECTORS {
                     // LLVM would make two instructions of the intrinsic, which here are slower.
                     asm!("vpdpwssd {0}, {1}, {2}", inout(zmm_reg) sums[r][c], in(zmm_reg) w[c],
@@ -180,7 +164,8 @@ unsafe fn pairs512<const R: usize>(
         }
         for r in 0..R {
             for c in 0..VECTORS {
-                _mm512_storeu_si512(out.add(r * PAIR_COLUMNS + c * LANES).cast(), sums[r][c]);
+                let out = out.as_mut_ptr().add(r * PAIR_COLUMNS + c * LANES);
+                _mm512_storeu_si512(out.cast(), sums[r][c]);
             }
         }
     }

@@ -17,21 +17,29 @@ pub(crate) const PAIR_ROWS: usize = 6;
 /// Columns of [`Simd::pair_products`].
 const PAIR_COLUMNS: usize = 64;
 
-/// That the slices hold what [`Simd::pair_products`] reads and writes.
-#[inline(always)]
-fn check_pairs(
-    rows: usize,
-    a: &[i16],
-    a_stride: usize,
-    b: &[i16],
-    b_stride: usize,
-    steps: usize,
-    out: &[i32],
-) {
-    assert!((1..=PAIR_ROWS).contains(&rows) && steps > 0);
-    assert!(a.len() >= (rows - 1) * a_stride + 2 * steps);
-    assert!(b.len() >= (steps - 1) * b_stride + 2 * PAIR_COLUMNS);
-    assert!(out.len() >= rows * PAIR_COLUMNS);
+/// What [`Simd::pair_products`] multiplies: rows of `a` with 64 columns of `b`, two numbers along the sum at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Pairs<'a> {
+    /// Rows, at most [`PAIR_ROWS`].
+    pub(crate) rows: usize,
+    /// `[row][2 steps]`, rows `a_stride` apart.
+    pub(crate) a: &'a [i16],
+    pub(crate) a_stride: usize,
+    /// `[step][64][2]`, steps `b_stride` apart.
+    pub(crate) b: &'a [i16],
+    pub(crate) b_stride: usize,
+    pub(crate) steps: usize,
+}
+
+impl Pairs<'_> {
+    /// That the slices hold what is read and written.
+    #[inline(always)]
+    fn check(&self, out: &[i32]) {
+        assert!((1..=PAIR_ROWS).contains(&self.rows) && self.steps > 0);
+        assert!(self.a.len() >= (self.rows - 1) * self.a_stride + 2 * self.steps);
+        assert!(self.b.len() >= (self.steps - 1) * self.b_stride + 2 * PAIR_COLUMNS);
+        assert!(out.len() >= self.rows * PAIR_COLUMNS);
+    }
 }
 
 /// Sixteen f32 lanes. Every operation rounds as IEEE 754 says, so that all implementations agree bit for bit.
@@ -66,19 +74,8 @@ pub(crate) trait Simd: Copy {
     fn load_i32(from: &[i32]) -> Self;
     /// Rounds to the nearest, ties to even, into the first 16 of `to`. Lanes are within -32767..=32767.
     fn round_to_i16(self, to: &mut [i16]);
-    /// Integer products of `rows` (at most [`PAIR_ROWS`]) rows of `a` with 64 columns of `b`, `out[row][64]`.
-    ///
-    /// Two numbers along the sum lie together: `a` is `[row][2 steps]` with rows `a_stride` apart, `b` is
-    /// `[step][64][2]` with steps `b_stride` apart. No sum may leave the 32 bits.
-    fn pair_products(
-        rows: usize,
-        a: &[i16],
-        a_stride: usize,
-        b: &[i16],
-        b_stride: usize,
-        steps: usize,
-        out: &mut [i32],
-    );
+    /// Exact integer products, `out[row][64]`. No sum may leave the 32 bits.
+    fn pair_products(pairs: &Pairs<'_>, out: &mut [i32]);
     /// Rounds to signed bytes in `to` and returns their sum. Lanes are within -127..=127.
     fn round_to_i8(self, to: &mut [i8]) -> i32;
 

@@ -1,7 +1,7 @@
 //! Sixteen lanes in plain Rust: the definition that the others are tested against.
 #![allow(unsafe_code)]
 
-use super::{LANES, PAIR_COLUMNS, Simd, check_pairs};
+use super::{LANES, PAIR_COLUMNS, Pairs, Simd};
 
 /// The portable implementation.
 #[derive(Clone, Copy)]
@@ -101,16 +101,9 @@ impl Simd for Lanes {
         to[..LANES].iter_mut().zip(self.round().0).for_each(|(to, value)| *to = value as i16);
     }
     #[inline(always)]
-    fn pair_products(
-        rows: usize,
-        a: &[i16],
-        a_stride: usize,
-        b: &[i16],
-        b_stride: usize,
-        steps: usize,
-        out: &mut [i32],
-    ) {
-        check_pairs(rows, a, a_stride, b, b_stride, steps, out);
+    fn pair_products(pairs: &Pairs<'_>, out: &mut [i32]) {
+        pairs.check(out);
+        let &Pairs { rows, a, a_stride, b, b_stride, steps } = pairs;
         for (row, out) in out.chunks_exact_mut(PAIR_COLUMNS).take(rows).enumerate() {
             out.fill(0);
             for step in 0..steps {
