@@ -8,7 +8,7 @@ use redraft_model::kv_cache::KvCache;
 use redraft_model::prompt::RewritePrompt;
 use redraft_model::tokenizer::Tokenizer;
 use redraft_model::transformer::Transformer;
-use redraft_model::tuning::{Costs, SIZES};
+use redraft_model::tuning::{Costs, Measurement, Progress, SIZES};
 use redraft_model::{
     DecoderKind, DraftSources, EngineOptions, Event, Finished, GenerateRequest, ModelError, ModelHandle,
     Priority, StopReason,
@@ -276,6 +276,31 @@ fn no_choice_of_chunks_changes_the_text() {
         forwards.push(generation.stats().forwards);
     }
     assert!(forwards[0] < forwards[2] && forwards[2] < forwards[1], "{forwards:?}");
+}
+
+#[test]
+fn a_round_of_measuring_ends_and_leaves_the_model_as_it_was() {
+    if !slow() {
+        return;
+    }
+    let mut model = Transformer::load(&model_file("smollm2-135m"), 3).unwrap();
+    let mut measurement = Measurement::new(&model, true);
+    let (mut round, mut ended) = (Vec::new(), false);
+    // The processors, the cores and half of them, and a warm-up.
+    for _ in 0..SIZES.len() + 4 {
+        match measurement.step(&mut model).unwrap() {
+            Progress::More => continue,
+            Progress::Complete(samples) => round = samples,
+            Progress::Disturbed => {}
+        }
+        ended = true;
+        break;
+    }
+    assert!(ended);
+    assert_eq!(model.threads(), 3);
+    let own: Vec<usize> = round.iter().filter(|s| s.threads == 3).map(|s| s.tokens).collect();
+    assert_eq!(own, SIZES[..own.len()]);
+    assert!(round.iter().all(|sample| sample.seconds > 0.0));
 }
 
 fn functions(count: usize) -> String {

@@ -164,7 +164,7 @@ fn a_command_line_that_means_nothing_ends_with_usage() {
 }
 
 #[test]
-fn the_first_use_of_a_model_measures_the_machine_and_doctor_shows_it() {
+fn doctor_shows_what_the_first_use_of_a_model_measured() {
     if std::env::var("REDRAFT_SLOW_TESTS").as_deref() != Ok("1") {
         eprintln!("skipped: set REDRAFT_SLOW_TESTS=1 to run the tests that need the model");
         return;
@@ -180,7 +180,7 @@ fn the_first_use_of_a_model_measures_the_machine_and_doctor_shows_it() {
         let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
         report["chosen"]["tuning"].clone()
     };
-    assert_eq!(doctor()["measured"], false);
+    assert_eq!(doctor()["rounds"], 0);
 
     let (file, suggestion) = (place.path().join("a.rs"), place.path().join("s.md"));
     fs::write(&file, "fn one() -> u32 {\n    1\n}\n").unwrap();
@@ -188,8 +188,10 @@ fn the_first_use_of_a_model_measures_the_machine_and_doctor_shows_it() {
     let (file, suggestion) = (file.to_str().unwrap(), suggestion.to_str().unwrap());
     let apply = ["apply", file, "-s", suggestion, "--route", "model", "--model", model];
     let first = run(&mut redraft(cache.path(), &apply));
+    // A busy machine measures nothing that is kept.
+    let kept = fs::read_dir(cache.path().join("tuning")).map_or(0, Iterator::count);
     let measured = doctor();
-    assert_eq!(measured["measured"], true);
+    assert_eq!(measured["rounds"].as_u64() > Some(0), kept == 1, "{measured}");
     assert!(
         measured["threads"].as_u64() > Some(0) && measured["prefill_chunk"].as_u64() > Some(0),
         "{measured}"
@@ -197,5 +199,5 @@ fn the_first_use_of_a_model_measures_the_machine_and_doctor_shows_it() {
 
     let second = run(&mut redraft(cache.path(), &apply));
     assert_eq!((first.0, first.1), (second.0, second.1), "the same output, measured or not");
-    assert_eq!(doctor(), measured, "measured once");
+    assert!(kept == 0 || doctor() == measured, "measured once");
 }

@@ -1,8 +1,7 @@
 //! What was measured, kept in the folder `tuning` of the cache.
 //!
-//! Each kind of forward keeps its last few measurements, made at different starts, and its median counts. A round that
-//! other programs disturbed stands in only until there is an undisturbed one. All are believed only for the same model,
-//! processor, kernels and version.
+//! Each kind of forward keeps its last few measurements, made at different starts, and its median counts. They are
+//! believed only for the same model, processor, kernels and version.
 
 use std::fs;
 use std::io;
@@ -11,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Costs, Round};
+use super::Costs;
 use crate::cache::{self, hex};
 use crate::kernels::isa::Isa;
 use crate::kernels::packed::LAYOUT;
@@ -45,7 +44,7 @@ pub struct Kept {
     key: String,
     /// Starts of the model since the last round.
     starts: usize,
-    /// Undisturbed rounds measured; while there are none, the samples are of disturbed ones.
+    /// Rounds measured.
     rounds: usize,
     /// Oldest first.
     samples: Vec<Sample>,
@@ -74,12 +73,7 @@ impl Kept {
         Kept { key, path: Some(path), ..known }
     }
 
-    /// Whether nothing was ever measured.
-    pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
-    }
-
-    /// Undisturbed rounds measured.
+    /// Rounds measured.
     pub fn rounds(&self) -> usize {
         self.rounds
     }
@@ -95,13 +89,8 @@ impl Kept {
     }
 
     /// Takes in a round.
-    pub fn add(&mut self, round: &Round) {
-        match (self.rounds, round.disturbed) {
-            (0, false) => self.samples.clear(),
-            (1.., true) => return,
-            _ => {}
-        }
-        for sample in &round.samples {
+    pub fn add(&mut self, round: &[Sample]) {
+        for sample in round {
             let alike = |other: &Sample| (other.threads, other.tokens) == (sample.threads, sample.tokens);
             if self.samples.iter().filter(|other| alike(other)).count() >= COUNTING
                 && let Some(oldest) = self.samples.iter().position(alike)
@@ -110,7 +99,7 @@ impl Kept {
             }
             self.samples.push(*sample);
         }
-        self.rounds += usize::from(!round.disturbed);
+        self.rounds += 1;
         self.starts = 0;
         self.write();
     }
@@ -130,11 +119,8 @@ impl Kept {
     }
 
     /// How many threads are fastest: by the largest forward that was measured with each number of them. Of nearly equal
-    /// ones the fewest; nothing before there was something to compare, undisturbed.
+    /// ones the fewest; nothing before there was something to compare.
     pub fn threads(&self) -> Option<usize> {
-        if self.rounds == 0 {
-            return None;
-        }
         let mut counts: Vec<usize> = self.samples.iter().map(|sample| sample.threads).collect();
         counts.sort_unstable();
         counts.dedup();
@@ -174,52 +160,31 @@ mod tests {
         Sample { threads, tokens, seconds }
     }
 
-    fn round(samples: &[Sample]) -> Round {
-        Round { samples: samples.to_vec(), disturbed: false }
-    }
-
-    #[test]
-    fn what_was_disturbed_counts_until_there_is_better() {
-        let disturbed = |seconds| {
-            let samples = vec![sample(1, 1, seconds), sample(2, 1, seconds * 2.0)];
-            Round { samples, disturbed: true }
-        };
-        let mut kept = Kept::default();
-        kept.add(&disturbed(5.0));
-        assert_eq!(kept.costs(2).unwrap().points(), [(1, 10.0)]);
-        assert_eq!((kept.rounds(), kept.threads()), (0, None), "no number of threads is judged by it");
-        assert_eq!(kept.started(), ROUNDS);
-        kept.add(&round(&[sample(2, 1, 1.0), sample(1, 1, 1.5)]));
-        assert_eq!(kept.threads(), Some(2));
-        kept.add(&disturbed(0.1));
-        assert_eq!(kept.costs(2).unwrap().points(), [(1, 1.0)]);
-    }
-
     #[test]
     fn it_is_found_again_for_the_same_model_and_kernels_only() {
         let folder = tempfile::tempdir().unwrap();
         let (cache, model) = (folder.path(), folder.path().join("m.gguf"));
         fs::write(&model, "weights").unwrap();
         let mut kept = Kept::open_in(cache, &model, Isa::Portable);
-        assert!(kept.is_empty() && kept.threads().is_none() && kept.costs(2).is_none());
-        kept.add(&round(&[sample(2, 1, 0.1), sample(2, 16, 0.2)]));
+        assert!(kept.rounds() == 0 && kept.threads().is_none() && kept.costs(2).is_none());
+        kept.add(&[sample(2, 1, 0.1), sample(2, 16, 0.2)]);
         assert_eq!(Kept::open_in(cache, &model, Isa::Portable), kept);
         assert_eq!(kept.costs(2).unwrap().points(), [(1, 0.1), (16, 0.2)]);
         assert!(kept.costs(1).is_none());
-        assert!(Kept::open_in(cache, &model, Isa::Avx2).is_empty());
+        assert_eq!(Kept::open_in(cache, &model, Isa::Avx2).rounds(), 0);
 
         fs::write(kept.path.as_ref().unwrap(), "{\"key\": 3}").unwrap();
-        assert!(Kept::open_in(cache, &model, Isa::Portable).is_empty(), "damaged");
+        assert_eq!(Kept::open_in(cache, &model, Isa::Portable).rounds(), 0, "damaged");
         kept.write();
         fs::write(&model, "weightier").unwrap();
-        assert!(Kept::open_in(cache, &model, Isa::Portable).is_empty(), "another state of the model");
+        assert_eq!(Kept::open_in(cache, &model, Isa::Portable).rounds(), 0, "another state of the model");
     }
 
     #[test]
     fn the_median_of_the_last_measurements_counts() {
         let mut kept = Kept::default();
         for seconds in [9.0, 1.0, 1.2, 1.1, 7.0, 1.3] {
-            kept.add(&round(&[sample(2, 1, seconds)]));
+            kept.add(&[sample(2, 1, seconds)]);
         }
         assert_eq!(kept.costs(2).unwrap().points(), [(1, 1.2)], "9 was forgotten, 7 is an outlier");
     }
@@ -228,10 +193,10 @@ mod tests {
     fn rounds_are_measured_at_first_and_then_now_and_then() {
         let mut kept = Kept::default();
         assert_eq!((kept.started(), kept.started()), (ROUNDS, ROUNDS));
-        (0..ROUNDS).for_each(|_| kept.add(&round(&[sample(1, 1, 1.0)])));
+        (0..ROUNDS).for_each(|_| kept.add(&[sample(1, 1, 1.0)]));
         let wanted: Vec<usize> = (0..STARTS).map(|_| kept.started()).collect();
         assert_eq!(wanted.iter().sum::<usize>(), 1);
-        kept.add(&round(&[sample(1, 1, 1.0)]));
+        kept.add(&[sample(1, 1, 1.0)]);
         assert_eq!(kept.started(), 0);
     }
 
@@ -239,14 +204,14 @@ mod tests {
     fn fewer_threads_are_taken_where_more_gain_nothing() {
         let mut kept = Kept::default();
         let slower = [sample(4, 1, 0.01), sample(4, 64, 0.100), sample(8, 64, 0.090), sample(2, 64, 0.2)];
-        kept.add(&round(&slower));
+        kept.add(&slower);
         assert_eq!(kept.threads(), Some(8));
         let mut kept = Kept::default();
         let as_fast = [sample(4, 64, 0.091), sample(8, 64, 0.090), sample(2, 64, 0.2), sample(8, 128, 0.2)];
-        kept.add(&round(&as_fast));
+        kept.add(&as_fast);
         assert_eq!(kept.threads(), Some(4));
         let mut kept = Kept::default();
-        kept.add(&round(&[sample(4, 64, 0.091)]));
+        kept.add(&[sample(4, 64, 0.091)]);
         assert_eq!(kept.threads(), None, "nothing to compare");
     }
 }

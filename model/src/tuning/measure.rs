@@ -16,13 +16,17 @@ const COMPARED: usize = 64;
 
 /// A round is disturbed when its threads stood in line for a processor longer than this share of its time.
 const IN_LINE: f64 = 0.05;
+/// That is not judged by less time than this, in seconds.
+const JUDGED: f64 = 0.1;
 
-/// A complete round.
-pub struct Round {
-    /// Its forwards.
-    pub samples: Vec<Sample>,
-    /// Whether other programs were in the way.
-    pub disturbed: bool,
+/// How far a round is.
+pub enum Progress {
+    /// There is more to measure.
+    More,
+    /// It is complete.
+    Complete(Vec<Sample>),
+    /// Other programs were in the way: it says nothing.
+    Disturbed,
 }
 
 /// A round that is being measured.
@@ -58,13 +62,14 @@ impl Measurement {
         }
     }
 
-    /// One forward; the round, once it is complete.
-    pub fn step(&mut self, model: &mut Transformer) -> Result<Option<Round>, ModelError> {
+    /// One forward.
+    pub fn step(&mut self, model: &mut Transformer) -> Result<Progress, ModelError> {
         if !self.warm {
             // Weights that are mapped are read in by their first use.
             self.forward(model, 1)?;
+            (self.seconds, self.seconds_in_line) = (0.0, 0.0);
             self.warm = true;
-            return Ok(None);
+            return Ok(Progress::More);
         }
         let own = model.threads();
         if let Some((threads, tokens)) = self.plan.pop_front() {
@@ -85,10 +90,15 @@ impl Measurement {
             let compared = of_own.map(|sample| sample.tokens).filter(|tokens| *tokens <= COMPARED).max();
             self.plan.extend(self.others.drain(..).filter_map(|threads| Some((threads, compared?))));
         }
-        Ok(self.plan.is_empty().then(|| Round {
-            samples: std::mem::take(&mut self.samples),
-            disturbed: self.seconds_in_line > self.seconds * IN_LINE,
-        }))
+        let complete = self.plan.is_empty();
+        let judged = complete || self.seconds > JUDGED;
+        Ok(if judged && self.seconds_in_line > self.seconds * IN_LINE {
+            Progress::Disturbed
+        } else if complete {
+            Progress::Complete(std::mem::take(&mut self.samples))
+        } else {
+            Progress::More
+        })
     }
 
     /// Seconds of one forward as verification needs it.

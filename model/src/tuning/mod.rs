@@ -7,7 +7,7 @@
 pub mod kept;
 mod measure;
 
-pub use measure::{Measurement, Round};
+pub use measure::{Measurement, Progress};
 
 /// Tokens of the forwards that are measured.
 pub const SIZES: [usize; 8] = [1, 4, 8, 16, 32, 64, 128, 256];

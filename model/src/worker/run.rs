@@ -10,7 +10,7 @@ use crate::kv_cache::KvCache;
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
 use crate::tuning::kept::Kept;
-use crate::tuning::{Costs, Measurement};
+use crate::tuning::{Costs, Measurement, Progress};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -162,7 +162,7 @@ impl<'t> Worker<'t> {
             Command::Forget => self.caches.iter_mut().flatten().for_each(|cache| cache.truncate(0)),
             Command::Measure(_done) => {
                 let started = Instant::now();
-                let never = self.kept.is_empty();
+                let never = self.kept.rounds() == 0;
                 while never && self.rounds > 0 && self.pause == QUIET && started.elapsed() < FIRST {
                     while self.measure() {}
                 }
@@ -200,16 +200,13 @@ impl<'t> Worker<'t> {
         let measuring =
             self.measuring.get_or_insert_with(|| Measurement::new(&self.model, self.compare_threads));
         match measuring.step(&mut self.model) {
-            Ok(None) => return true,
-            Ok(Some(round)) => {
+            Ok(Progress::More) => return true,
+            Ok(Progress::Complete(round)) => {
                 self.kept.add(&round);
                 self.costs = self.kept.costs(self.model.threads()).unwrap_or_else(Costs::assumed);
-                if round.disturbed {
-                    self.pause *= 2;
-                } else {
-                    self.rounds -= 1;
-                }
+                self.rounds -= 1;
             }
+            Ok(Progress::Disturbed) => self.pause *= 2,
             Err(error) => {
                 tracing::warn!("measuring failed: {error}");
                 self.rounds = 0;

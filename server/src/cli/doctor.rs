@@ -99,9 +99,7 @@ struct Chosen {
 #[derive(Serialize)]
 struct Tuning {
     threads: usize,
-    /// Whether what follows was measured; until then it is assumed.
-    measured: bool,
-    /// Rounds measured that no other program disturbed.
+    /// Rounds measured; until the first one the rest is assumed.
     rounds: usize,
     /// Prompt tokens in one forward.
     prefill_chunk: usize,
@@ -112,19 +110,13 @@ impl Tuning {
         let kept = Kept::open(model, Isa::best());
         let threads = threads_for(&kept);
         let costs = kept.costs(threads).unwrap_or_else(Costs::assumed);
-        Tuning {
-            threads,
-            measured: !kept.is_empty(),
-            rounds: kept.rounds(),
-            prefill_chunk: costs.prefill_chunk(),
-        }
+        Tuning { threads, rounds: kept.rounds(), prefill_chunk: costs.prefill_chunk() }
     }
 
     fn text(&self) -> String {
-        let by = match (self.measured, self.rounds) {
-            (false, _) => "not measured yet".to_owned(),
-            (true, 0) => "measured once, while the machine was busy".to_owned(),
-            (true, rounds) => format!("measured, {rounds} rounds"),
+        let by = match self.rounds {
+            0 => "not measured yet".to_owned(),
+            rounds => format!("measured, {rounds} rounds"),
         };
         format!("{} threads, prompts in forwards of {} tokens ({by})", self.threads, self.prefill_chunk)
     }

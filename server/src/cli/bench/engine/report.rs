@@ -33,7 +33,7 @@ pub(super) fn text(speeds: &Speeds) -> String {
         "self-measurement: {}",
         speeds.tuning.as_ref().map_or("not made yet".to_owned(), |tuning| {
             format!(
-                "prompts in forwards of {} tokens, by {} undisturbed rounds",
+                "prompts in forwards of {} tokens, by {} rounds",
                 tuning.costs.prefill_chunk(),
                 tuning.rounds
             )
