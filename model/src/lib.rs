@@ -14,6 +14,7 @@ pub mod kv_cache;
 pub mod machine;
 pub mod prompt;
 pub mod repacked;
+pub mod score;
 pub mod tokenizer;
 pub mod transformer;
 pub mod tuning;
@@ -21,6 +22,7 @@ pub mod worker;
 
 pub use decode::{DecoderKind, Stats, StopReason};
 pub use error::ModelError;
+pub use score::{ScoreRequest, Scores};
 pub use worker::{
     DraftSources, EngineOptions, Event, Finished, GenerateRequest, ModelHandle, ModelInfo, Priority,
 };

@@ -12,6 +12,7 @@ use crate::error::ModelError;
 use crate::kernels::isa::Isa;
 use crate::machine;
 use crate::prompt::PromptFamily;
+use crate::score::{ScoreRequest, Scores};
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
 use crate::tuning::kept::Kept;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// How the engine is set up.
@@ -138,6 +140,7 @@ struct Shared {
 
 enum Command {
     Generate(GenerateRequest, UnboundedSender<Event>),
+    Score(ScoreRequest, oneshot::Sender<Result<Scores, ModelError>>),
     Prepare(Vec<u32>, CancellationToken),
     Forget,
     /// Measure now; the sender is dropped when that is done.
@@ -203,6 +206,15 @@ impl ModelHandle {
             // The receiver is in our hands: this cannot fail.
             let _ = events.send(Event::Finished(Err(ModelError::WorkerGone)));
         }
+        receiver
+    }
+
+    /// Queues texts to be scored, as urgent as a rewrite. Dropping the receiver cancels the request; an answer that does
+    /// not come means that the worker is gone.
+    pub fn score(&self, request: ScoreRequest) -> oneshot::Receiver<Result<Scores, ModelError>> {
+        let (answer, receiver) = oneshot::channel();
+        // Without a worker the sender is dropped, which the receiver sees.
+        let _ = self.shared.requests.send(Command::Score(request, answer));
         receiver
     }
 

@@ -7,14 +7,17 @@ use crate::decode::{
 use crate::error::ModelError;
 use crate::kernels::pool::{Pool, in_background};
 use crate::kv_cache::KvCache;
+use crate::score::{Scores, Scoring};
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
 use crate::tuning::kept::Kept;
 use crate::tuning::{Costs, Measurement, Progress};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Nobody wants anything when nothing was asked for so long; a first round of measuring is begun then.
@@ -43,6 +46,8 @@ pub(super) struct Worker<'t> {
     /// preparation. Each is made when first used.
     caches: Vec<Option<KvCache>>,
     jobs: Vec<Job<'t>>,
+    /// Texts to be scored, one request after the other, in the rewrites' first cache.
+    scorings: VecDeque<(Scoring, oneshot::Sender<Result<Scores, ModelError>>)>,
     /// Threads that give way to other programs, for work that nobody waits for.
     background: Option<Pool>,
     kept: Kept,
@@ -71,6 +76,7 @@ impl<'t> Worker<'t> {
             side_by_side,
             caches: (0..=side_by_side).map(|_| None).collect(),
             jobs: Vec::new(),
+            scorings: VecDeque::new(),
             background: None,
             costs: kept.costs(model.threads()).unwrap_or_else(Costs::assumed),
             compare_threads: options.threads.is_none(),
@@ -84,7 +90,7 @@ impl<'t> Worker<'t> {
 
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         loop {
-            if self.jobs.is_empty() {
+            if self.jobs.is_empty() && self.scorings.is_empty() {
                 let command = if self.rounds > 0 {
                     commands.recv_timeout(self.pause)
                 } else {
@@ -142,6 +148,10 @@ impl<'t> Worker<'t> {
                     cancel: request.cancel,
                     cache: None,
                 });
+            }
+            Command::Score(request, answer) => {
+                self.give_up_background();
+                self.scorings.push_back((Scoring::new(request), answer));
             }
             Command::Prepare(prefix, cancel) => {
                 self.give_up_background();
@@ -232,6 +242,14 @@ impl<'t> Worker<'t> {
     }
 
     fn drop_cancelled(&mut self) {
+        for (scoring, answer) in std::mem::take(&mut self.scorings) {
+            if scoring.is_cancelled() || answer.is_closed() {
+                // A receiver that is gone wants no answer.
+                let _ = answer.send(Ok(scoring.finish(true)));
+            } else {
+                self.scorings.push_back((scoring, answer));
+            }
+        }
         self.jobs.retain(|job| {
             let unheard = job.events.as_ref().is_some_and(UnboundedSender::is_closed);
             let cancelled = job.cancel.is_cancelled() || unheard;
@@ -244,7 +262,14 @@ impl<'t> Worker<'t> {
 
     /// One forward of the most urgent jobs; of equals, those that came first.
     fn advance(&mut self) {
-        let Some(urgent) = self.jobs.iter().map(|job| job.priority).max() else { return };
+        let urgent = self.jobs.iter().map(|job| job.priority).max();
+        if urgent != Some(Priority::Completion)
+            && let Some((scoring, answer)) = self.scorings.pop_front()
+        {
+            self.score(scoring, answer);
+            return;
+        }
+        let Some(urgent) = urgent else { return };
         let most = if urgent == Priority::Apply { self.side_by_side } else { 1 };
         let mut group: Vec<usize> =
             (0..self.jobs.len()).filter(|index| self.jobs[*index].priority == urgent).take(most).collect();
@@ -253,14 +278,9 @@ impl<'t> Worker<'t> {
         if let Some(reading) = group.iter().find(|index| !self.jobs[**index].generation.is_decoding()) {
             group = vec![*reading];
         }
-        let steps = catch_unwind(AssertUnwindSafe(|| match urgent {
+        let steps = caught(|| match urgent {
             Priority::Background => self.step_in_background(&group),
             Priority::Apply | Priority::Completion => self.step(&group),
-        }));
-        let steps = steps.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(ModelError::Panicked(text.unwrap_or_else(|| "no message".to_owned())))
         });
         let mut over = Vec::new();
         match steps {
@@ -288,6 +308,22 @@ impl<'t> Worker<'t> {
         // From the end, so that the indices before it stay true.
         for index in over.into_iter().rev() {
             self.jobs.remove(index);
+        }
+    }
+
+    /// One forward of a scoring.
+    fn score(&mut self, mut scoring: Scoring, answer: oneshot::Sender<Result<Scores, ModelError>>) {
+        let (model, context) = (&mut self.model, self.context);
+        let config = model.config();
+        let cache = self.caches[1].get_or_insert_with(|| KvCache::new(config, context));
+        match caught(|| scoring.step(model, cache)) {
+            Ok(false) => self.scorings.push_front((scoring, answer)),
+            // In the other cases a receiver that is gone wants no answer.
+            Ok(true) => drop(answer.send(Ok(scoring.finish(false)))),
+            Err(error) => {
+                cache.truncate(0);
+                drop(answer.send(Err(error)));
+            }
         }
     }
 
@@ -332,6 +368,15 @@ impl<'t> Worker<'t> {
             several => decode_together(&mut self.model, several),
         }
     }
+}
+
+/// Makes an error of a panic.
+fn caught<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(ModelError::Panicked(text.unwrap_or_else(|| "no message".to_owned())))
+    })
 }
 
 impl Job<'_> {

@@ -8,6 +8,7 @@
 mod properties;
 mod rewrite;
 mod text;
+mod vote;
 
 use std::fmt;
 use std::str::FromStr;
@@ -189,7 +190,8 @@ pub enum ApplyError {
 /// Applies `request.suggestion` to `request.original`. Blocks until it is done; must not be called on an async task.
 ///
 /// An untuned small model writes the right file far less often than the merge does, so on the route `auto` it is asked
-/// only where the merge is unsure, and can confirm a merge or choose among them, never replace them unasked.
+/// only where the merge is unsure: it votes where there are several merges, else it writes the file, and it can confirm a
+/// merge or choose among them, never replace them unasked.
 pub fn apply(
     request: &ApplyRequest,
     options: &ApplyOptions,
@@ -201,7 +203,7 @@ pub fn apply(
     let suggestion =
         suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
     let language = language_of(request);
-    let merges = merge::merge(&file.lines(), &suggestion, language);
+    let mut merges = merge::merge(&file.lines(), &suggestion, language);
     if cancel.is_cancelled() {
         return Err(ApplyError::Cancelled);
     }
@@ -213,6 +215,11 @@ pub fn apply(
         Route::Model => Some(model.ok_or(ApplyError::NoModel)?),
     };
     let Some(model) = model else { return Ok(task.merged(&merges?[0])) };
+    if let (Route::Auto, Ok(merges)) = (options.route, &mut merges)
+        && let Some(applied) = task.voted(model, merges, cancel, on_progress)?
+    {
+        return Ok(applied);
+    }
     let draft = merges.as_ref().ok().map(|merges| task.file.rebuild(&merges[0].lines));
     let writer = Writer { model, decoder: options.decoder, cancel };
     let rewrite =
@@ -276,6 +283,35 @@ impl Task<'_> {
             why,
             stats: None,
         }
+    }
+
+    /// The merge that the model's vote elects; nothing if there is nothing to vote on, or the vote would take too long.
+    fn voted(
+        &self,
+        model: &ModelHandle,
+        merges: &mut [Merge],
+        cancel: &CancellationToken,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Option<Applied>, ApplyError> {
+        let Some(ballot) = vote::ballot(&self.file.lines(), merges) else { return Ok(None) };
+        let vote = match vote::hold(model, self.request, &self.suggestion, &ballot, cancel, on_progress) {
+            Ok(Some(vote)) => vote,
+            Ok(None) => return Ok(None),
+            Err(ApplyError::Cancelled) => return Err(ApplyError::Cancelled),
+            Err(error) => {
+                let mut applied = self.merged(&merges[0]);
+                applied.reason = format!("{}; {error}", applied.reason);
+                return Ok(Some(applied));
+            }
+        };
+        merge::elect(merges, &vote.log_probs);
+        let elected = self.merged(&merges[0]);
+        Ok(Some(Applied {
+            route: RouteTaken::Choice,
+            reason: format!("the model was asked which of {} readings is meant", vote.log_probs.len()),
+            stats: Some(vote.stats),
+            ..elected
+        }))
     }
 
     /// The merge that the model wrote too; the likeliest one, where it wrote something else.

@@ -104,14 +104,83 @@ fn of(e: &Evidence, margin: f64) -> f64 {
 }
 
 /// Puts the likeliest merge first and says how likely each is.
-pub(super) fn rank(merges: &mut Vec<Merge>) {
-    let mut standing: Vec<(f64, Merge)> =
-        merges.drain(..).map(|merge| (standing(&merge.evidence), merge)).collect();
-    standing.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let scores: Vec<f64> = standing.iter().map(|(score, _)| *score).collect();
-    for (place, (score, mut merge)) in standing.into_iter().enumerate() {
-        let rival = if place == 0 { scores.get(1) } else { scores.first() };
-        merge.confidence = of(&merge.evidence, rival.map_or(CLEAR, |rival| score - rival));
-        merges.push(merge);
+pub(super) fn rank(merges: &mut [Merge]) {
+    for merge in merges.iter_mut() {
+        merge.standing = standing(&merge.evidence);
+    }
+    merges.sort_by(|a, b| b.standing.total_cmp(&a.standing));
+    let standings: Vec<f64> = merges.iter().map(|merge| merge.standing).collect();
+    for (place, merge) in merges.iter_mut().enumerate() {
+        let rival = standings.get(usize::from(place == 0));
+        let margin = rival.filter(|_| standings.len() > 1).map_or(CLEAR, |rival| merge.standing - rival);
+        merge.confidence = of(&merge.evidence, margin);
+    }
+}
+
+/// How much a model's vote weighs against the standing, as the logarithm of how much likelier it finds a merge. Fitted,
+/// with the weights in [`elect`], on the untuned 0.5B model's votes on 125 training edits that were not sure and that
+/// neither fit above had seen. It chooses hardly better than the standing (right in 101 of them instead of 100; the model
+/// alone in 83, or 88 by the mean over tokens), but it tells which choices hold: leaving each edit out of the fit in
+/// turn, 17 became [`SURE`], all of them right.
+const VOTE: f64 = 0.1;
+
+/// No vote counts for more than this, as such a logarithm.
+const LANDSLIDE: f64 = 8.0;
+
+/// Takes a model's vote into account: `log_probs` are the logarithms of how likely it finds the first of `merges`, in
+/// their order. The elected merge comes first, and is likelier than before as far as the model agrees.
+pub fn elect(merges: &mut [Merge], log_probs: &[f64]) {
+    let voted = log_probs.len().min(merges.len());
+    let merges = &mut merges[..voted];
+    let score = |(merge, log_prob): (&Merge, &f64)| merge.standing + VOTE * log_prob;
+    let scores: Vec<f64> = merges.iter().zip(log_probs).map(score).collect();
+    let Some(first) = (0..voted).max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a))) else {
+        return;
+    };
+    let others = || (0..voted).filter(|other| *other != first).map(|other| log_probs[other]);
+    let Some(rival) = others().max_by(f64::total_cmp) else { return };
+    let margin = (log_probs[first] - rival).clamp(-LANDSLIDE, LANDSLIDE) / LANDSLIDE;
+    let before = merges[first].confidence.clamp(0.001, 0.999);
+    let score = -0.27 + 0.92 * (before / (1.0 - before)).ln() + 1.05 * margin;
+    merges[first].confidence = 1.0 / (1.0 + (-score).exp());
+    merges[..=first].rotate_right(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merges(standings: &[f64]) -> Vec<Merge> {
+        let merge = |standing: &f64| Merge {
+            lines: Vec::new(),
+            reason: format!("{standing}"),
+            confidence: 0.9,
+            standing: *standing,
+            evidence: Evidence::default(),
+        };
+        standings.iter().map(merge).collect()
+    }
+
+    fn elected(standings: &[f64], log_probs: &[f64]) -> (Vec<f64>, f64) {
+        let mut merges = merges(standings);
+        elect(&mut merges, log_probs);
+        (merges.iter().map(|merge| merge.standing).collect(), merges[0].confidence)
+    }
+
+    #[test]
+    fn a_vote_turns_a_narrow_choice_and_leaves_a_clear_one() {
+        assert_eq!(elected(&[1.0, 0.5, 0.0], &[-40.0, -50.0, -10.0]).0, [0.0, 1.0, 0.5]);
+        assert_eq!(elected(&[9.0, 0.5, 0.0], &[-40.0, -50.0, -30.0]).0, [9.0, 0.5, 0.0]);
+        // Those that were not put to the vote stay behind.
+        assert_eq!(elected(&[1.0, 0.5, 0.0], &[-40.0, -10.0]).0, [0.5, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_merge_that_the_model_prefers_too_becomes_likelier_and_one_that_it_does_not_less_likely() {
+        let (agreed, opposed) =
+            (elected(&[3.0, 0.0], &[-10.0, -30.0]).1, elected(&[3.0, 0.0], &[-20.0, -10.0]).1);
+        assert!(agreed > 0.9 && opposed < agreed, "{agreed} {opposed}");
+        assert_eq!(elected(&[3.0], &[-10.0]).1.to_bits(), 0.9_f64.to_bits());
+        assert_eq!(elected(&[3.0, 2.0], &[]).1.to_bits(), 0.9_f64.to_bits());
     }
 }

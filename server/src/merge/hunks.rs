@@ -57,6 +57,7 @@ pub(super) fn merge(file: &File<'_>, hunks: &[Hunk]) -> Result<Vec<Merge>, Merge
         lines,
         reason: reason.into(),
         confidence: worst,
+        standing: 0.0,
         evidence: Evidence { agreement: 1.0, readings: 1, ..Evidence::default() },
     }])
 }

@@ -26,7 +26,7 @@ use redraft_grammars::{Language, error_ranges};
 use thiserror::Error;
 
 use crate::suggestion::{Body, Element, Suggestion};
-pub use confidence::SURE;
+pub use confidence::{SURE, elect};
 use costs::Costs;
 pub use evidence::Evidence;
 pub(crate) use names::item_name;
@@ -63,6 +63,8 @@ pub struct Merge {
     pub reason: String,
     /// How likely it is what the suggestion means, from 0 to 1.
     pub confidence: f64,
+    /// How well it compares with the suggestion's other merges; means nothing but against theirs.
+    pub standing: f64,
     /// What the confidence rests on.
     pub evidence: Evidence,
 }
@@ -143,7 +145,7 @@ fn merge_snippets(
         evidence.broken = grammar.broken(&lines);
         evidence.cost = cost;
         evidence.sloppy = sloppy;
-        Merge { lines, reason: String::new(), confidence: 0.0, evidence }
+        Merge { lines, reason: String::new(), confidence: 0.0, standing: 0.0, evidence }
     };
     let mut merges = vec![build(&steps, cost)];
     let views = &views[..views.len().min(affordable(pieces.len() * file.lines.len()))];
