@@ -293,6 +293,21 @@ fn the_model_rewrites_the_file() {
     }
 }
 
+/// The README's first command, which a newcomer sees: the model's edit must land, not be held back.
+#[test]
+fn the_example_of_the_readme_lands() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/");
+    let (file, suggestion) =
+        (format!("{examples}inventory.rs"), format!("{examples}inventory.suggestion.md"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redraft"));
+    command.args(["apply", &file, "--suggestion", &suggestion, "--route", "model"]).stdin(Stdio::null());
+    let Some(command) = with_model(&mut command) else { return };
+    let (code, out, err) = text(&command.output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("+4 -3 lines (model"), "{err}");
+    assert!(out.contains("ok_or(\"too few\")?"), "{out}");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_the_model_and_leaves_the_file() {
