@@ -102,7 +102,8 @@ impl Pool {
             panic: Mutex::new(None),
         });
         let workers = (0..extra)
-            .filter_map(|index| {
+            // Up to the first that cannot be had: threads are numbered without gaps.
+            .map_while(|index| {
                 let shared = Arc::clone(&shared);
                 let name = format!("redraft-{}", index + 1);
                 let run = move || {
@@ -166,7 +167,7 @@ impl Pool {
         assert!(u32::try_from(tasks).is_ok());
         let _turn = lock(&self.turn);
         let (shares, threads) = (&self.shared.shares, self.threads());
-        for (thread, share) in shares.iter().enumerate() {
+        for (thread, share) in shares[..threads].iter().enumerate() {
             share.set(tasks * thread / threads..tasks * (thread + 1) / threads);
         }
         self.run_in_turn(&|thread| {
