@@ -5,6 +5,8 @@ use crate::config::Config;
 use crate::error::ModelError;
 use crate::kernels::attention::{KEYS, LayerCache};
 
+pub use crate::kernels::attention::KvFormat;
+
 /// Keys and values of one sequence in every layer.
 pub struct KvCache {
     pub(crate) layers: Vec<LayerCache>,
@@ -14,9 +16,9 @@ pub struct KvCache {
 
 impl KvCache {
     /// Room for `capacity` positions; memory is touched only as it fills.
-    pub fn new(config: &Config, capacity: usize) -> KvCache {
+    pub fn new(config: &Config, format: KvFormat, capacity: usize) -> KvCache {
         let rounded = capacity.next_multiple_of(KEYS);
-        let layer = || LayerCache::new(config.heads.kv_heads, config.heads.head_dim, rounded);
+        let layer = || LayerCache::new(format, config.heads.kv_heads, config.heads.head_dim, rounded);
         KvCache { layers: (0..config.layers).map(|_| layer()).collect(), tokens: Vec::new(), capacity }
     }
 

@@ -4,7 +4,7 @@
 use redraft_model::decode::{Generation, SpeculativeEdit, Step};
 use redraft_model::fetch::{self, Silent};
 use redraft_model::kernels::isa::Isa;
-use redraft_model::kv_cache::KvCache;
+use redraft_model::kv_cache::{KvCache, KvFormat};
 use redraft_model::prompt::RewritePrompt;
 use redraft_model::tokenizer::Tokenizer;
 use redraft_model::transformer::Transformer;
@@ -33,7 +33,7 @@ fn check_invariance(name: &str) {
     let tokenizer = Tokenizer::from_gguf(model.file().content()).unwrap();
     let tokens: Vec<u32> = tokenizer.encode(SOURCE).into_iter().take(150).collect();
     let vocab = model.config().vocab;
-    let mut cache = KvCache::new(model.config(), 256);
+    let mut cache = KvCache::new(model.config(), KvFormat::default(), 256);
 
     model.forward(&mut cache, &tokens).unwrap();
     let (mut whole, best) = (Vec::new(), model.argmax(0));
@@ -263,7 +263,7 @@ fn no_choice_of_chunks_changes_the_text() {
         let (prompt, chunk) = (request.prompt, costs.prefill_chunk());
         let mut generation =
             Generation::new(tokenizer, prompt, chunk, request.max_tokens, request.stop, drafter);
-        let mut cache = KvCache::new(model.config(), 1024);
+        let mut cache = KvCache::new(model.config(), KvFormat::default(), 1024);
         let mut text = String::new();
         loop {
             match generation.step(&mut model, &mut cache).unwrap() {

@@ -9,7 +9,7 @@ mod reference;
 use candle_core::quantized::gguf_file::Content;
 use candle_core::{Device, Tensor};
 use candle_transformers::models::{quantized_llama, quantized_qwen2};
-use redraft_model::kv_cache::KvCache;
+use redraft_model::kv_cache::{KvCache, KvFormat};
 use redraft_model::tokenizer::Tokenizer;
 use redraft_model::transformer::Transformer;
 use reference::Reference;
@@ -94,7 +94,7 @@ impl Figures {
 }
 
 /// Compares the engine with the reference over `windows` windows of source code.
-fn engine_agrees(model: &str, windows: usize, agreement: f64, divergence: f64) {
+fn engine_agrees(model: &str, kv: KvFormat, windows: usize, agreement: f64, divergence: f64) {
     let Some(path) = common::model(model) else { return };
     let reference = Reference::load(&path).unwrap();
     let threads = std::thread::available_parallelism().unwrap().get().min(8);
@@ -103,7 +103,7 @@ fn engine_agrees(model: &str, windows: usize, agreement: f64, divergence: f64) {
     let mut found = Vec::new();
     for window in tokens(&path).chunks(WINDOW).take(windows) {
         let wanted = reference.logits(window).unwrap();
-        let mut cache = KvCache::new(engine.config(), WINDOW);
+        let mut cache = KvCache::new(engine.config(), kv, WINDOW);
         engine.forward(&mut cache, window).unwrap();
         found.clear();
         engine.logits(0, &mut found);
@@ -113,20 +113,25 @@ fn engine_agrees(model: &str, windows: usize, agreement: f64, divergence: f64) {
             figures.add(&wanted.get(position).unwrap().to_vec1::<f32>().unwrap(), found);
         }
     }
-    figures.print(model);
+    figures.print(&format!("{model}, {}", kv.name()));
     assert!(figures.agreement() > agreement, "argmax agrees on {:.4} only", figures.agreement());
     assert!(figures.mean_divergence() < divergence, "mean divergence {:.5}", figures.mean_divergence());
 }
 
 #[test]
 fn qwen_engine_agrees_with_the_reference() {
-    engine_agrees("qwen2.5-coder-0.5b", 4, 0.96, 0.01);
+    engine_agrees("qwen2.5-coder-0.5b", KvFormat::Int16, 4, 0.96, 0.01);
+}
+
+#[test]
+fn qwen_engine_agrees_with_keys_and_values_in_eight_bits() {
+    engine_agrees("qwen2.5-coder-0.5b", KvFormat::Int8, 4, 0.9, 0.05);
 }
 
 #[test]
 fn smollm_engine_agrees_with_the_reference() {
     // A small model is often undecided over source code: its first choices change more easily.
-    engine_agrees("smollm2-135m", 4, 0.93, 0.02);
+    engine_agrees("smollm2-135m", KvFormat::Int16, 4, 0.93, 0.02);
 }
 
 /// candle's own models read the same file and give the last position's logits; with activations in 8 bits, they are

@@ -1,7 +1,7 @@
 //! Scoring on real weights. Run with `REDRAFT_SLOW_TESTS=1`; the model is fetched if it is not there.
 
 use redraft_model::fetch::{self, Silent};
-use redraft_model::kv_cache::KvCache;
+use redraft_model::kv_cache::{KvCache, KvFormat};
 use redraft_model::transformer::Transformer;
 use redraft_model::{EngineOptions, ModelError, ModelHandle, ScoreRequest, Scores};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ fn score(model: &ModelHandle, prompt: &[u32], alternatives: &[Vec<u32>]) -> Resu
 
 /// The log-probabilities of `tokens` after `prompt`, from the logits of one forward.
 fn directly(model: &mut Transformer, prompt: &[u32], tokens: &[u32]) -> Vec<f64> {
-    let mut cache = KvCache::new(model.config(), 512);
+    let mut cache = KvCache::new(model.config(), KvFormat::default(), 512);
     model.forward(&mut cache, &[prompt, tokens].concat()).unwrap();
     let mut logits = Vec::new();
     model.logits(prompt.len() - 1, &mut logits);

@@ -14,6 +14,10 @@ pub enum Isa {
     AvxVnni,
     /// AVX-512 (F, BW, VL, DQ) with VNNI.
     Avx512Vnni,
+    /// NEON, which every aarch64 has.
+    Neon,
+    /// NEON with dot products (Armv8.4, and many before).
+    NeonDot,
 }
 
 impl Isa {
@@ -52,6 +56,13 @@ impl Isa {
                 }
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        {
+            levels.push(Isa::Neon);
+            if std::arch::is_aarch64_feature_detected!("dotprod") {
+                levels.push(Isa::NeonDot);
+            }
+        }
         levels
     }
 
@@ -62,6 +73,8 @@ impl Isa {
             Isa::Avx2 => "avx2",
             Isa::AvxVnni => "avx-vnni",
             Isa::Avx512Vnni => "avx512-vnni",
+            Isa::Neon => "neon",
+            Isa::NeonDot => "neon-dot",
         }
     }
 }

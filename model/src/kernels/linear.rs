@@ -311,6 +311,12 @@ fn multiply(
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
         Isa::Avx2 => unsafe { super::avx2::multiply(blocks, chunk, view, scratch, sums) },
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => super::neon::multiply(blocks, chunk, view, scratch, sums),
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        #[allow(unsafe_code)]
+        Isa::NeonDot => unsafe { super::neon::multiply_dot(blocks, chunk, view, scratch, sums) },
         _ => super::portable::multiply(blocks, chunk, view, scratch, sums),
     }
 }

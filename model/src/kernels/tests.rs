@@ -1,6 +1,6 @@
 //! Linear layers and attention against plain f64 sums, and every instruction set against the portable one, bit for bit.
 
-use super::attention::{Heads, LayerCache, Span, attention};
+use super::attention::{Heads, KvFormat, LayerCache, Span, attention};
 use super::blocks::Blocks;
 use super::isa::Isa;
 use super::linear::{argmax, linear, linear_add, linear_swiglu};
@@ -272,11 +272,11 @@ fn of_equal_largest_the_first_column_wins() {
 const SHAPE: Heads = Heads { heads: 6, kv_heads: 2, head_dim: 64 };
 
 /// Attention of all tokens in chunks, keys and values written chunk by chunk as in a forward pass.
-fn attend(isa: Isa, pool: &Pool, tokens: usize, chunk: usize) -> Vec<f32> {
+fn attend(format: KvFormat, isa: Isa, pool: &Pool, tokens: usize, chunk: usize) -> Vec<f32> {
     let Heads { heads, kv_heads, head_dim: d } = SHAPE;
     let stride = (heads + 2 * kv_heads) * d;
     let qkv: Vec<f32> = noise(tokens * stride, 21).iter().map(|value| value * 3.0).collect();
-    let mut cache = LayerCache::new(kv_heads, d, 256);
+    let mut cache = LayerCache::new(format, kv_heads, d, 256);
     let mut out = Vec::new();
     for start in (0..tokens).step_by(chunk) {
         let m = chunk.min(tokens - start);
@@ -306,7 +306,16 @@ fn attention_is_softmax_of_scaled_products_over_the_past() {
     let Heads { heads, kv_heads, head_dim: d } = SHAPE;
     let (tokens, stride) = (150, (heads + 2 * kv_heads) * d);
     let qkv: Vec<f32> = noise(tokens * stride, 21).iter().map(|value| value * 3.0).collect();
-    let got = attend(Isa::best(), &Pool::new(2), tokens, tokens);
+    for (format, bound) in [(KvFormat::Int16, 2e-3), (KvFormat::Int8, 6e-2)] {
+        let got = attend(format, Isa::best(), &Pool::new(2), tokens, tokens);
+        is_attention(&qkv, &got, bound);
+    }
+}
+
+/// Compares some results with sums in f64.
+fn is_attention(qkv: &[f32], got: &[f32], bound: f64) {
+    let Heads { heads, kv_heads, head_dim: d } = SHAPE;
+    let stride = (heads + 2 * kv_heads) * d;
     for token in [0, 1, 63, 64, 149] {
         for head in 0..heads {
             let query = &qkv[token * stride + head * d..][..d];
@@ -325,7 +334,7 @@ fn attention_is_softmax_of_scaled_products_over_the_past() {
                 let want: f64 =
                     values.map(|(p, w)| w * f64::from(row(p, heads + kv_heads)[i])).sum::<f64>() / total;
                 let have = f64::from(got[(token * heads + head) * d + i]);
-                assert!((have - want).abs() < 2e-3, "token {token} head {head} dim {i}: {have} {want}");
+                assert!((have - want).abs() < bound, "token {token} head {head} dim {i}: {have} {want}");
             }
         }
     }
@@ -333,10 +342,13 @@ fn attention_is_softmax_of_scaled_products_over_the_past() {
 
 #[test]
 fn attention_does_not_depend_on_chunks_threads_or_instruction_set() {
-    let want = attend(Isa::Portable, &Pool::new(1), 150, 150);
-    for isa in Isa::available() {
-        for chunk in [1, 5, 8, 33, 64, 150] {
-            assert!(attend(isa, &Pool::new(3), 150, chunk) == want, "{isa} in chunks of {chunk}");
+    for format in KvFormat::ALL {
+        let want = attend(format, Isa::Portable, &Pool::new(1), 150, 150);
+        for isa in Isa::available() {
+            for chunk in [1, 5, 8, 33, 64, 150] {
+                let got = attend(format, isa, &Pool::new(3), 150, chunk);
+                assert!(got == want, "{isa}, {} in chunks of {chunk}", format.name());
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::kept::Sample;
 use super::{LONGEST, LONGEST_SINGLES, SIZES};
 use crate::error::ModelError;
 use crate::kernels::pool::Pool;
-use crate::kv_cache::KvCache;
+use crate::kv_cache::{KvCache, KvFormat};
 use crate::machine;
 use crate::transformer::Transformer;
 
@@ -52,7 +52,7 @@ impl Measurement {
         others.sort_unstable();
         others.dedup();
         Measurement {
-            cache: KvCache::new(model.config(), SIZES[SIZES.len() - 1]),
+            cache: KvCache::new(model.config(), KvFormat::default(), SIZES[SIZES.len() - 1]),
             plan: SIZES.iter().map(|tokens| (own, *tokens)).collect(),
             others,
             warm: false,

@@ -10,6 +10,7 @@ mod run;
 use crate::decode::{DecoderKind, Stats, StopReason};
 use crate::error::ModelError;
 use crate::kernels::isa::Isa;
+use crate::kv_cache::KvFormat;
 use crate::machine;
 use crate::prompt::PromptFamily;
 use crate::score::{ScoreRequest, Scores};
@@ -31,6 +32,8 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// Positions of the KV cache; by default what the model was trained for, at most 32,768. Memory is used as it fills.
     pub context: Option<usize>,
+    /// In which integers the KV cache is kept.
+    pub kv: KvFormat,
     /// Rewrites that are decoded side by side, each with a cache of its own; by default one, the others wait. More is
     /// for getting many done, not for getting one done fast.
     pub side_by_side: Option<usize>,

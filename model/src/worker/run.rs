@@ -6,7 +6,7 @@ use crate::decode::{
 };
 use crate::error::ModelError;
 use crate::kernels::pool::{Pool, in_background};
-use crate::kv_cache::KvCache;
+use crate::kv_cache::{KvCache, KvFormat};
 use crate::score::{Scores, Scoring};
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
@@ -41,6 +41,7 @@ pub(super) struct Worker<'t> {
     model: Transformer,
     tokenizer: &'t Tokenizer,
     context: usize,
+    kv: KvFormat,
     side_by_side: usize,
     /// One cache for completion, then one for each rewrite that runs side by side; the first of these also serves
     /// preparation. Each is made when first used.
@@ -73,6 +74,7 @@ impl<'t> Worker<'t> {
         Worker {
             tokenizer,
             context: options.context.unwrap_or(model.config().context_length),
+            kv: options.kv,
             side_by_side,
             caches: (0..=side_by_side).map(|_| None).collect(),
             jobs: Vec::new(),
@@ -313,9 +315,9 @@ impl<'t> Worker<'t> {
 
     /// One forward of a scoring.
     fn score(&mut self, mut scoring: Scoring, answer: oneshot::Sender<Result<Scores, ModelError>>) {
-        let (model, context) = (&mut self.model, self.context);
+        let (model, kv, context) = (&mut self.model, self.kv, self.context);
         let config = model.config();
-        let cache = self.caches[1].get_or_insert_with(|| KvCache::new(config, context));
+        let cache = self.caches[1].get_or_insert_with(|| KvCache::new(config, kv, context));
         match caught(|| scoring.step(model, cache)) {
             Ok(false) => self.scorings.push_front((scoring, answer)),
             // In the other cases a receiver that is gone wants no answer.
@@ -354,11 +356,11 @@ impl<'t> Worker<'t> {
 
     /// One forward of the jobs of `group`, each in its own cache.
     fn step(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
-        let (config, context) = (self.model.config(), self.context);
+        let (config, kv, context) = (self.model.config(), self.kv, self.context);
         let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.caches.len());
         for (index, cache) in self.caches.iter_mut().enumerate() {
             let wanted = group.iter().any(|job| self.jobs[*job].cache == Some(index));
-            caches.push(wanted.then(|| cache.get_or_insert_with(|| KvCache::new(config, context))));
+            caches.push(wanted.then(|| cache.get_or_insert_with(|| KvCache::new(config, kv, context))));
         }
         let jobs = self.jobs.iter_mut().enumerate().filter(|(index, _)| group.contains(index));
         let mut parties: Vec<_> =

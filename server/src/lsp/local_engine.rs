@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redraft_model::catalogue::{self, CatalogueError, Wanted};
 use redraft_model::fetch::{self, Progress as FetchProgress, Snapshot};
+use redraft_model::kv_cache::KvFormat;
 use redraft_model::prompt::RewritePrompt;
 use redraft_model::{EngineOptions, ModelHandle};
 use tokio::sync::Semaphore;
@@ -49,8 +50,8 @@ impl LocalEngine {
 }
 
 /// What of the settings a loaded model depends on.
-fn loaded_by(config: &ModelConfig) -> (&str, Option<usize>, Option<usize>) {
-    (&config.name, config.threads, config.context)
+fn loaded_by(config: &ModelConfig) -> (&str, Option<usize>, Option<usize>, KvFormat) {
+    (&config.name, config.threads, config.context, config.kv)
 }
 
 impl Engine for LocalEngine {
@@ -85,8 +86,12 @@ impl Engine for LocalEngine {
         }
         let wanted = self.wanted();
         let located = catalogue::locate(&wanted.name).map_err(|error| error.to_string())?;
-        let options =
-            EngineOptions { threads: wanted.threads, context: wanted.context, ..EngineOptions::default() };
+        let options = EngineOptions {
+            threads: wanted.threads,
+            context: wanted.context,
+            kv: wanted.kv,
+            ..EngineOptions::default()
+        };
         let model = ModelHandle::load(&located.path, &options)
             .map_err(|error| format!("the model {} cannot be loaded: {error}", wanted.name))?;
         let mut state = self.state();

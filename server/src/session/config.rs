@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use redraft_model::catalogue::DEFAULT_MODEL;
+use redraft_model::kv_cache::KvFormat;
 use serde_json::Value;
 
 use crate::apply::Route;
@@ -28,6 +29,8 @@ pub struct ModelConfig {
     pub threads: Option<usize>,
     /// `model.context`: the longest context in tokens.
     pub context: Option<usize>,
+    /// `model.kv`: in which integers keys and values are kept.
+    pub kv: KvFormat,
     /// `model.load`: when a model that is on this machine is loaded.
     pub load: LoadTime,
     /// `model.fetch`: whether a missing model may be fetched.
@@ -40,6 +43,7 @@ impl Default for ModelConfig {
             name: DEFAULT_MODEL.to_owned(),
             threads: None,
             context: None,
+            kv: KvFormat::default(),
             load: LoadTime::default(),
             fetch: FetchPolicy::default(),
         }
@@ -146,6 +150,7 @@ impl Config {
             "model.name" => self.model.name = text(key, value)?.to_owned(),
             "model.threads" => self.model.threads = count(key, value)?,
             "model.context" => self.model.context = count(key, value)?,
+            "model.kv" => self.model.kv = choice(key, value)?,
             "model.load" => self.model.load = choice(key, value)?,
             "model.fetch" => self.model.fetch = choice(key, value)?,
             "apply.route" => self.apply.route = choice(key, value)?,

@@ -1,17 +1,16 @@
-//! Grouped-query attention in integers over a cache of 16-bit keys and values, tiled with an online softmax
+//! Grouped-query attention in integers over a cache of 16-bit (or 8-bit) keys and values, tiled with an online softmax
 //! (FlashAttention, arXiv:2205.14135).
 //!
-//! Queries, keys, values and weights are integers of some 13 bits with a scale for each vector; their products are exact
+//! Queries, keys, values and weights are integers of some 13 bits (keys and values of 8, if so wanted) with a scale for each vector; their products are exact
 //! sums. Keys are taken in blocks of 64 at absolute positions and every block is merged in order, so a query's result
 //! depends on its position alone: a chunk of any size gives the same bits as single tokens.
 #![allow(unsafe_code)]
 
 mod cache;
 
-pub use cache::{CacheWriter, LayerCache};
+pub use cache::{CacheWriter, KvFormat, LayerCache};
 
 use super::isa::Isa;
-use super::linear::prefetch;
 use super::pool::Pool;
 use super::simd::{Kernel, LANES, PAIR_ROWS, Pairs, Simd, dispatch};
 use std::cell::RefCell;
@@ -151,6 +150,8 @@ struct Buffers {
     at_hand: AtHand,
     /// `[rows][head_dim]`
     sums: Vec<f32>,
+    /// Keys and values of the block at hand, where they are kept in fewer bits.
+    wide: [Vec<i16>; 2],
     /// Largest score so far, and the sum of the weights relative to it, for each row.
     softmax: Vec<(f32, f32)>,
 }
@@ -206,17 +207,18 @@ impl Kernel for Tile<'_> {
         let end = first_position + self.tokens;
         // Neighbouring rows go together, as evenly as they can.
         let turns = rows.div_ceil(PAIR_ROWS);
+        let [mut wide_keys, mut wide_values] = std::mem::take(&mut b.wide);
         for block in (0..end).step_by(KEYS) {
             let at = self.head * cache.capacity + block;
-            let keys = &cache.keys[at * d..(at + KEYS) * d];
-            let values = &cache.values[at * d..(at + KEYS) * d];
+            let keys = cache.keys.wide(at * d..(at + KEYS) * d, &mut wide_keys);
+            let values = cache.values.wide(at * d..(at + KEYS) * d, &mut wide_values);
             let key_scales: &[f32; KEYS] = first_of(&cache.key_scales[at..]);
             let value_scales: &[f32; KEYS] = first_of(&cache.value_scales[at..]);
             let used = KEYS.min(end - block);
-            let ahead = (at + KEYS) * d..((at + 2 * KEYS) * d).min(cache.keys.len());
+            let ahead = (at + KEYS) * d..(at + 2 * KEYS) * d;
             for turn in 0..turns {
-                prefetch(&cache.keys[ahead.clone()], turn, turns);
-                prefetch(&cache.values[ahead.clone()], turn, turns);
+                cache.keys.prefetch(ahead.clone(), turn, turns);
+                cache.values.prefetch(ahead.clone(), turn, turns);
                 let (first, after) = (rows * turn / turns, rows * (turn + 1) / turns);
                 let count = after - first;
                 let with_keys = Pairs {
@@ -257,6 +259,7 @@ impl Kernel for Tile<'_> {
                 }
             }
         }
+        b.wide = [wide_keys, wide_values];
         let width = self.shape.heads * d;
         for row in 0..rows {
             let to =

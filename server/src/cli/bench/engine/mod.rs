@@ -14,7 +14,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use redraft_model::catalogue;
 use redraft_model::fetch;
 use redraft_model::kernels::isa::Isa;
-use redraft_model::kv_cache::KvCache;
+use redraft_model::kv_cache::{KvCache, KvFormat};
 use redraft_model::machine;
 use redraft_model::transformer::Transformer;
 use redraft_model::tuning::Costs;
@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// Threads; by default as many as were measured to be fastest, and before that one for each physical core
     #[arg(long)]
     threads: Option<usize>,
+    /// In which integers keys and values are kept: int16 or int8
+    #[arg(long, default_value = KvFormat::default().name())]
+    kv: KvFormat,
     /// Tokens of a forward
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 8, 16, 32, 64, 128, 256, 512])]
     tokens: Vec<usize>,
@@ -162,7 +165,7 @@ fn measure(args: &Args, plan: &Plan<'_>, path: &Path) -> anyhow::Result<Option<S
     let longest = plan.tokens.iter().max().unwrap_or(&1) + plan.context.iter().max().unwrap_or(&0);
     let started = Instant::now();
     let mut model = Transformer::load(path, threads)?;
-    let mut cache = KvCache::new(model.config(), longest.max(2 * DECODED));
+    let mut cache = KvCache::new(model.config(), args.kv, longest.max(2 * DECODED));
     model.forward(&mut cache, &[0])?;
     model.argmax(0);
     let load_seconds = started.elapsed().as_secs_f64();
