@@ -31,10 +31,13 @@ struct Plain;
 impl Dot for Plain {
     #[inline(always)]
     unsafe fn dot<const LANE: i32>(sum: int32x4_t, w: int8x16_t, a: int8x16_t) -> int32x4_t {
-        let a = vreinterpretq_s8_s32(vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(a)));
-        // Two products stay within i16: 2 * 128 * 127.
-        let low = vmull_s8(vget_low_s8(w), vget_low_s8(a));
-        vpadalq_s16(sum, vpaddq_s16(low, vmull_high_s8(w, a)))
+        // SAFETY: NEON is part of aarch64.
+        unsafe {
+            let a = vreinterpretq_s8_s32(vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(a)));
+            // Two products stay within i16: 2 * 128 * 127.
+            let low = vmull_s8(vget_low_s8(w), vget_low_s8(a));
+            vpadalq_s16(sum, vpaddq_s16(low, vmull_high_s8(w, a)))
+        }
     }
 }
 
@@ -233,10 +236,10 @@ fn unpack_codes<const BITS: usize>(chunk: &PackedChunk<'_>, scratch: &mut Scratc
     for (from, to) in blocks {
         let (nibbles, planes) = from.split_at(HALF);
         let (low_to, high_to) = to.split_at_mut(HALF);
-        let low_bits = vdupq_n_u8(15);
         for at in (0..HALF).step_by(16) {
-            // SAFETY: whole vectors of both halves; a plane has a bit for each code.
+            // SAFETY: NEON is part of aarch64; whole vectors of both halves.
             unsafe {
+                let low_bits = vdupq_n_u8(15);
                 let both = vld1q_u8(nibbles[at..at + 16].as_ptr());
                 let (mut low, mut high) = (vandq_u8(both, low_bits), vshrq_n_u8::<4>(both));
                 for plane in 0..BITS - 4 {
@@ -256,9 +259,12 @@ fn unpack_codes<const BITS: usize>(chunk: &PackedChunk<'_>, scratch: &mut Scratc
 /// Each of 16 bits to a byte of ones or zeros.
 #[inline(always)]
 fn spread(masks: [u8; 2]) -> uint8x16_t {
-    let bits = vcreate_u8(0x8040_2010_0804_0201);
-    let masks = vcombine_u8(vdup_n_u8(masks[0]), vdup_n_u8(masks[1]));
-    vtstq_u8(masks, vcombine_u8(bits, bits))
+    // SAFETY: NEON is part of aarch64.
+    unsafe {
+        let bits = vcreate_u8(0x8040_2010_0804_0201);
+        let masks = vcombine_u8(vdup_n_u8(masks[0]), vdup_n_u8(masks[1]));
+        vtstq_u8(masks, vcombine_u8(bits, bits))
+    }
 }
 
 /// Codes of eight bits, less 128.

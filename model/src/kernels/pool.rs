@@ -53,7 +53,7 @@ impl Share {
     fn take(&self, back: bool) -> Option<usize> {
         let next = |share: u64| {
             let (first, end) = (share & u64::from(u32::MAX), share >> 32);
-            (first < end).then_some(if back { share - (1 << 32) } else { share + 1 })
+            (first < end).then(|| if back { share - (1 << 32) } else { share + 1 })
         };
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
         Some(if back { (before >> 32) as usize - 1 } else { before as u32 as usize })

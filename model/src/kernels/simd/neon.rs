@@ -9,6 +9,8 @@ pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<V128>()
 }
 
+// SAFETY of every block without a reason of its own: the intrinsics need NEON, which is part of aarch64.
+
 #[derive(Clone, Copy)]
 struct V128([float32x4_t; 4]);
 
@@ -28,27 +30,29 @@ impl V128 {
     fn fold(self, op: impl Fn(float32x4_t, float32x4_t) -> float32x4_t) -> f32 {
         let [a, b, c, d] = self.0;
         let v = op(op(d, b), op(c, a));
-        let v = op(vextq_f32::<2>(v, v), v);
-        vgetq_lane_f32::<0>(op(vextq_f32::<1>(v, v), v))
+        unsafe {
+            let v = op(vextq_f32::<2>(v, v), v);
+            vgetq_lane_f32::<0>(op(vextq_f32::<1>(v, v), v))
+        }
     }
 
     /// Rounded to the nearest, ties to even.
     #[inline(always)]
     fn to_i32(self) -> [int32x4_t; 4] {
-        self.0.map(|v| vcvtnq_s32_f32(v))
+        self.0.map(|v| unsafe { vcvtnq_s32_f32(v) })
     }
 }
 
 /// The larger of each two; the second of two that have no order, as `maxps` has it.
 #[inline(always)]
 fn larger(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-    vbslq_f32(vcgtq_f32(a, b), a, b)
+    unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
 }
 
 impl Simd for V128 {
     #[inline(always)]
     fn splat(value: f32) -> Self {
-        V128([vdupq_n_f32(value); 4])
+        V128([unsafe { vdupq_n_f32(value) }; 4])
     }
     #[inline(always)]
     unsafe fn load_ptr(from: *const f32) -> Self {
@@ -64,19 +68,19 @@ impl Simd for V128 {
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        self.both(other, |a, b| vaddq_f32(a, b))
+        self.both(other, |a, b| unsafe { vaddq_f32(a, b) })
     }
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        self.both(other, |a, b| vsubq_f32(a, b))
+        self.both(other, |a, b| unsafe { vsubq_f32(a, b) })
     }
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        self.both(other, |a, b| vmulq_f32(a, b))
+        self.both(other, |a, b| unsafe { vmulq_f32(a, b) })
     }
     #[inline(always)]
     fn div(self, other: Self) -> Self {
-        self.both(other, |a, b| vdivq_f32(a, b))
+        self.both(other, |a, b| unsafe { vdivq_f32(a, b) })
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
@@ -84,30 +88,30 @@ impl Simd for V128 {
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        self.both(other, |a, b| vbslq_f32(vcltq_f32(a, b), a, b))
+        self.both(other, |a, b| unsafe { vbslq_f32(vcltq_f32(a, b), a, b) })
     }
     #[inline(always)]
     fn mul_add(self, by: Self, plus: Self) -> Self {
-        V128(std::array::from_fn(|i| vfmaq_f32(plus.0[i], self.0[i], by.0[i])))
+        V128(std::array::from_fn(|i| unsafe { vfmaq_f32(plus.0[i], self.0[i], by.0[i]) }))
     }
     #[inline(always)]
     fn abs(self) -> Self {
-        self.each(|v| vabsq_f32(v))
+        self.each(|v| unsafe { vabsq_f32(v) })
     }
     #[inline(always)]
     fn round(self) -> Self {
-        self.each(|v| vrndnq_f32(v))
+        self.each(|v| unsafe { vrndnq_f32(v) })
     }
     #[inline(always)]
     fn exp2_of_integer(self) -> Self {
-        self.each(|v| {
+        self.each(|v| unsafe {
             let n = vaddq_s32(vcvtq_s32_f32(v), vdupq_n_s32(127));
             vreinterpretq_f32_s32(vshlq_n_s32::<23>(n))
         })
     }
     #[inline(always)]
     fn reduce_sum(self) -> f32 {
-        self.fold(|a, b| vaddq_f32(a, b))
+        self.fold(|a, b| unsafe { vaddq_f32(a, b) })
     }
     #[inline(always)]
     fn reduce_max(self) -> f32 {
@@ -115,10 +119,9 @@ impl Simd for V128 {
     }
     #[inline(always)]
     fn first(self, count: usize, rest: Self) -> Self {
-        let count = vdupq_n_u32(count as u32);
         // SAFETY: four values are read.
-        let lane = unsafe { vld1q_u32([0, 1, 2, 3].as_ptr()) };
-        V128(std::array::from_fn(|i| {
+        let (count, lane) = unsafe { (vdupq_n_u32(count as u32), vld1q_u32([0, 1, 2, 3].as_ptr())) };
+        V128(std::array::from_fn(|i| unsafe {
             let at = vaddq_u32(lane, vdupq_n_u32(i as u32 * 4));
             vbslq_f32(vcltq_u32(at, count), self.0[i], rest.0[i])
         }))
@@ -127,7 +130,7 @@ impl Simd for V128 {
     fn load_i32(from: &[i32]) -> Self {
         assert!(from.len() >= LANES);
         // SAFETY: the length was just checked.
-        V128(std::array::from_fn(|i| vcvtq_f32_s32(unsafe { vld1q_s32(from.as_ptr().add(i * 4)) })))
+        V128(std::array::from_fn(|i| unsafe { vcvtq_f32_s32(vld1q_s32(from.as_ptr().add(i * 4))) }))
     }
     #[inline(always)]
     fn round_to_i16(self, to: &mut [i16]) {
@@ -158,11 +161,13 @@ impl Simd for V128 {
     fn round_to_i8(self, to: &mut [i8]) -> i32 {
         assert!(to.len() >= LANES);
         let [a, b, c, d] = self.to_i32();
-        let low = vqmovn_high_s32(vqmovn_s32(a), b);
-        let high = vqmovn_high_s32(vqmovn_s32(c), d);
         // SAFETY: the length was just checked.
-        unsafe { vst1q_s8(to.as_mut_ptr(), vqmovn_high_s16(vqmovn_s16(low), high)) };
-        vaddvq_s32(vaddq_s32(vaddq_s32(a, b), vaddq_s32(c, d)))
+        unsafe {
+            let low = vqmovn_high_s32(vqmovn_s32(a), b);
+            let high = vqmovn_high_s32(vqmovn_s32(c), d);
+            vst1q_s8(to.as_mut_ptr(), vqmovn_high_s16(vqmovn_s16(low), high));
+            vaddvq_s32(vaddq_s32(vaddq_s32(a, b), vaddq_s32(c, d)))
+        }
     }
 }
 
@@ -173,7 +178,7 @@ impl Simd for V128 {
 #[inline(always)]
 unsafe fn pair_rows<const R: usize>(pairs: &Pairs<'_>, out: &mut [i32]) {
     for column in (0..PAIR_COLUMNS).step_by(8) {
-        let mut sums = [[vdupq_n_s32(0); 2]; R];
+        let mut sums = [[unsafe { vdupq_n_s32(0) }; 2]; R];
         for step in 0..pairs.steps {
             // SAFETY: the caller's promise.
             unsafe {
