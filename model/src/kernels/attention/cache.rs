@@ -89,10 +89,10 @@ impl Numbers {
     pub(super) fn prefetch(&self, range: Range<usize>, turn: usize, turns: usize) {
         match self {
             Numbers::Int16(numbers) => {
-                prefetch(&numbers[range.start..range.end.min(numbers.len())], turn, turns)
+                prefetch(&numbers[range.start..range.end.min(numbers.len())], turn, turns);
             }
             Numbers::Int8(numbers) => {
-                prefetch(&numbers[range.start..range.end.min(numbers.len())], turn, turns)
+                prefetch(&numbers[range.start..range.end.min(numbers.len())], turn, turns);
             }
         }
     }
