@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -138,6 +138,9 @@ impl Pool {
         *lock(&self.shared.job) = Some(SendJob(erased));
         self.shared.running.store(self.workers.len(), Ordering::SeqCst);
         self.shared.epoch.fetch_add(1, Ordering::SeqCst);
+        // The epoch is written before the flags are read, and a worker's flag before it reads the epoch: one of both sees
+        // the other. Emulated processors have been seen to need it said twice.
+        fence(Ordering::SeqCst);
         for (index, (thread, _)) in self.workers.iter().enumerate() {
             if self.shared.asleep[index].load(Ordering::SeqCst) {
                 thread.unpark();
@@ -269,6 +272,7 @@ fn next_epoch(shared: &Shared, index: usize, seen: u64) -> u64 {
             continue;
         }
         shared.asleep[index].store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         // Looked at again after the flag: a job that came in between would not have woken us.
         while shared.epoch.load(Ordering::SeqCst) == seen {
             std::thread::park();
