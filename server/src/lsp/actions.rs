@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tower_lsp::lsp_types::{CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, Command, Url};
+use tower_lsp::lsp_types::{
+    self, CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, Command, Url,
+};
 
 use super::capabilities::APPLY_COMMAND;
 use super::convert::from_range;
@@ -49,20 +51,28 @@ pub(super) enum Argument {
     },
 }
 
-struct Offered {
-    title: String,
-    source: Source,
+/// Something that can be applied.
+pub(super) struct Offered {
+    pub(super) title: String,
+    pub(super) source: Source,
 }
 
 /// The actions for a range of a document.
 pub(super) async fn offer(shared: &Arc<Shared>, params: &CodeActionParams) -> Vec<CodeActionOrCommand> {
-    let wanted = params.context.only.as_ref().is_none_or(|only| only.iter().any(asks_for_rewrite));
-    let uri = &params.text_document.uri;
-    let Ok(Some(snapshot)) = shared.snapshot(uri) else { return Vec::new() };
-    if !wanted {
+    if !params.context.only.as_ref().is_none_or(|only| only.iter().any(asks_for_rewrite)) {
         return Vec::new();
     }
-    let range = from_range(params.range, &snapshot.rope, shared.encoding());
+    let offered = offered(shared, &params.text_document.uri, params.range).await;
+    if let Some(first) = offered.first() {
+        shared.prepare_for(first.source.clone());
+    }
+    offered.into_iter().map(|offered| action(shared, offered)).collect()
+}
+
+/// What can be applied at a range of a document.
+pub(super) async fn offered(shared: &Arc<Shared>, uri: &Url, range: lsp_types::Range) -> Vec<Offered> {
+    let Ok(Some(snapshot)) = shared.snapshot(uri) else { return Vec::new() };
+    let range = from_range(range, &snapshot.rope, shared.encoding());
     let mut offered = from_offers(shared, uri);
     let text = snapshot.text();
     let is_markdown = snapshot.language.is_some_and(|language| matches!(language.name(), "markdown" | "mdx"))
@@ -79,10 +89,7 @@ pub(super) async fn offer(shared: &Arc<Shared>, params: &CodeActionParams) -> Ve
     for fence in touched {
         offered.extend(from_fence(shared, &snapshot, &text, &fence).await);
     }
-    if let Some(first) = offered.first() {
-        shared.prepare_for(first.source.clone());
-    }
-    offered.into_iter().map(|offered| action(shared, offered)).collect()
+    offered
 }
 
 fn asks_for_rewrite(kind: &CodeActionKind) -> bool {
@@ -171,28 +178,8 @@ fn whole_lines(text: &str, range: Range<usize>) -> Range<usize> {
 }
 
 async fn from_fence(shared: &Shared, snapshot: &DocumentSnapshot, text: &str, fence: &Fence) -> Vec<Offered> {
-    let hints = markdown::path_hints(text, fence);
-    let (documents, folders) = {
-        let session = shared.session();
-        let documents: Vec<DocumentSnapshot> =
-            session.snapshots().into_iter().filter(|document| document.uri != snapshot.uri).collect();
-        (documents, session.folders.clone())
-    };
-    let block = fence.text(text);
-    let mut targets: Vec<Url> = open_targets(&hints, fence.language(), &block, &documents)
-        .into_iter()
-        .map(|document| document.uri)
-        .collect();
-    if targets.is_empty() {
-        let beside = snapshot.path().and_then(|path| Some(path.parent()?.to_owned()));
-        let roots = folders.clone();
-        let found = tokio::task::spawn_blocking(move || {
-            let candidates = candidates_on_disk(&hints, &roots, beside.as_deref());
-            candidates.into_iter().find_map(|path| inside(&path, &roots))
-        });
-        let found = found.await.ok().flatten();
-        targets.extend(found.and_then(|path| Url::from_file_path(path).ok()));
-    }
+    let targets = targets(shared, text, fence, Some(snapshot)).await;
+    let folders = shared.session().folders.clone();
     let title = |target: &Url| {
         let path = target.to_file_path().unwrap_or_else(|()| target.path().into());
         let short = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(&path);
@@ -211,6 +198,41 @@ async fn from_fence(shared: &Shared, snapshot: &DocumentSnapshot, text: &str, fe
             },
         })
         .collect()
+}
+
+/// The files that a fenced block of a text may be meant for: open ones first, then one of the workspace. The document
+/// that the text is from, if it is from one, is not among them.
+pub(super) async fn targets(
+    shared: &Shared,
+    text: &str,
+    fence: &Fence,
+    from: Option<&DocumentSnapshot>,
+) -> Vec<Url> {
+    let hints = markdown::path_hints(text, fence);
+    let (documents, folders) = {
+        let session = shared.session();
+        let documents: Vec<DocumentSnapshot> = session
+            .snapshots()
+            .into_iter()
+            .filter(|document| from.is_none_or(|from| document.uri != from.uri))
+            .collect();
+        (documents, session.folders.clone())
+    };
+    let block = fence.text(text);
+    let mut targets: Vec<Url> = open_targets(&hints, fence.language(), &block, &documents)
+        .into_iter()
+        .map(|document| document.uri)
+        .collect();
+    if targets.is_empty() {
+        let beside = from.and_then(|from| Some(from.path()?.parent()?.to_owned()));
+        let found = tokio::task::spawn_blocking(move || {
+            let candidates = candidates_on_disk(&hints, &folders, beside.as_deref());
+            candidates.into_iter().find_map(|path| inside(&path, &folders))
+        });
+        let found = found.await.ok().flatten();
+        targets.extend(found.and_then(|path| Url::from_file_path(path).ok()));
+    }
+    targets
 }
 
 /// The job that an action stands for, on the texts it was offered for.
@@ -268,7 +290,7 @@ pub(super) async fn job_of_argument(shared: &Shared, argument: Argument) -> Resu
 }
 
 /// An open document, or else a file inside the workspace folders.
-async fn subject(shared: &Shared, uri: &Url) -> Result<Subject, JobError> {
+pub(super) async fn subject(shared: &Shared, uri: &Url) -> Result<Subject, JobError> {
     if let Some(snapshot) = shared.snapshot(uri)? {
         return Ok(Subject::open(&snapshot));
     }

@@ -10,13 +10,16 @@ use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::lsp_types::*;
 use tower_lsp::{LanguageServer, async_trait};
 
-use super::actions::{self, Argument, Source};
-use super::capabilities::{self, APPLY_COMMAND, Client};
+use super::actions::{self, Source};
+use super::capabilities::{self, Client};
+use super::commands::Called;
 use super::convert::{from_changes, from_folders};
 use super::engine::Engine;
 use super::land::{Landed, Way};
 use super::peer::{ANSWER_LIMIT, Peer};
+use super::review;
 use super::shared::Shared;
+use super::status;
 use crate::session::Offer;
 
 /// What a client sends with `redraft/suggestion`.
@@ -63,6 +66,13 @@ impl Backend {
             version: params.version,
         };
         self.shared.session().offer(params.uri, offer);
+    }
+
+    /// `redraft/status`: what is running here.
+    pub(super) async fn status(&self) -> Result<Value> {
+        Ok(self
+            .in_task(|shared, cancel| Box::pin(async move { status::status(&shared, &cancel).await }))
+            .await??)
     }
 
     /// `window/workDoneProgress/cancel`, which tower-lsp does not know.
@@ -171,7 +181,10 @@ impl LanguageServer for Backend {
         let result = self.shared.session().change(&uri, version, &from_changes(params.content_changes));
         self.shared.changed();
         match result {
-            Ok(()) => self.shared.prepare_when_idle(uri),
+            Ok(()) => {
+                review::announce(&self.shared, &uri);
+                self.shared.prepare_when_idle(uri);
+            }
             // Said once, not with every key.
             Err(error) if was.is_none() => {
                 self.shared.peer.show(MessageType::ERROR, format!("Redraft: {error}"));
@@ -226,39 +239,16 @@ impl LanguageServer for Backend {
         Ok(action)
     }
 
+    async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
+        Ok(Some(review::lenses(&self.shared, &params.text_document.uri)))
+    }
+
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
-        if params.command != APPLY_COMMAND {
-            return Err(Error::invalid_params(format!("there is no command {}", params.command)));
-        }
-        let argument = params.arguments.into_iter().next().unwrap_or(Value::Null);
-        let argument: Argument = serde_json::from_value(argument).map_err(|_| {
-            Error::invalid_params(format!(
-                "{APPLY_COMMAND} takes {{uri, suggestion, instruction?, version?}}"
-            ))
-        })?;
+        let called = Called::new(&params.command, params.arguments)?;
         let token = params.work_done_progress_params.work_done_token;
-        let done = self
-            .in_task(|shared, cancel| {
-                Box::pin(async move {
-                    let job = actions::job_of_argument(&shared, argument);
-                    shared.run(job, Way::Sent, token, cancel).await
-                })
-            })
+        let outcome = self
+            .in_task(|shared, cancel| Box::pin(async move { called.run(&shared, token, cancel).await }))
             .await??;
-        Ok(Some(json!({
-            "applied": matches!(done.landed, Landed::Applied),
-            "route": done.applied.route.to_string(),
-            "reason": done.applied.reason,
-            "confidence": done.applied.confidence,
-            "asked": done.applied.asks,
-            "stats": done.applied.stats.map(|stats| json!({
-                "promptTokens": stats.prompt_tokens,
-                "cachedTokens": stats.cached_tokens,
-                "tokens": stats.tokens,
-                "forwards": stats.forwards,
-                "prefillSeconds": stats.prefill_seconds,
-                "decodeSeconds": stats.decode_seconds,
-            })),
-        })))
+        Ok(Some(outcome))
     }
 }

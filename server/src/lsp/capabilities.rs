@@ -3,8 +3,9 @@
 //! Real clients differ from what one would think: Neovim does not declare versioned document edits, some never answer
 //! `workspace/applyEdit`, some know commands only. Whatever is not declared is not used.
 
+use serde_json::Value;
 use tower_lsp::lsp_types::{
-    ClientCapabilities, CodeActionKind, CodeActionOptions, CodeActionProviderCapability,
+    ClientCapabilities, CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CodeLensOptions,
     ExecuteCommandOptions, InitializeParams, OneOf, PositionEncodingKind, SaveOptions, ServerCapabilities,
     TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
     WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
@@ -14,6 +15,31 @@ use crate::text::PositionEncoding;
 
 /// The command that applies a suggestion.
 pub const APPLY_COMMAND: &str = "redraft.applySuggestion";
+
+/// The other commands: what is selected or under the cursor; a whole chat reply; the hunks of an apply; the model.
+pub(super) const APPLY_AT: &str = "redraft.applyAt";
+pub(super) const APPLY_REPLY: &str = "redraft.applyReply";
+pub(super) const KEEP_HUNK: &str = "redraft.keepHunk";
+pub(super) const UNDO_HUNK: &str = "redraft.undoHunk";
+pub(super) const KEEP_ALL: &str = "redraft.keepAll";
+pub(super) const UNDO_ALL: &str = "redraft.undoAll";
+pub(super) const FETCH_MODEL: &str = "redraft.fetchModel";
+pub(super) const SHOW_STATUS: &str = "redraft.showStatus";
+pub(super) const BENCHMARK: &str = "redraft.benchmark";
+
+/// All commands.
+const COMMANDS: [&str; 10] = [
+    APPLY_COMMAND,
+    APPLY_AT,
+    APPLY_REPLY,
+    KEEP_HUNK,
+    UNDO_HUNK,
+    KEEP_ALL,
+    UNDO_ALL,
+    FETCH_MODEL,
+    SHOW_STATUS,
+    BENCHMARK,
+];
 
 /// What the client can do, as far as we use it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +62,12 @@ pub(super) struct Client {
     pub(super) configuration: bool,
     /// Can be told to announce changes of its settings.
     pub(super) registers_configuration: bool,
+    /// Wants `redraft/applying`: what the model has verified so far (an extension of ours, as the next one).
+    pub(super) applying: bool,
+    /// Wants `redraft/review`: the hunks that can be kept or undone, with a lens for each.
+    pub(super) review: bool,
+    /// Asks for lenses again when told to.
+    pub(super) refreshes_lenses: bool,
 }
 
 impl Client {
@@ -45,6 +77,10 @@ impl Client {
         let edit = workspace.and_then(|workspace| workspace.workspace_edit.as_ref());
         let document = capabilities.text_document.as_ref();
         let action = document.and_then(|document| document.code_action.as_ref());
+        let ours = |name: &str| {
+            let experimental = capabilities.experimental.as_ref().and_then(|ours| ours.get("redraft"));
+            experimental.and_then(|ours| ours.get(name)).and_then(Value::as_bool) == Some(true)
+        };
         let document_changes = edit.and_then(|edit| edit.document_changes) == Some(true);
         let annotations =
             document_changes && edit.is_some_and(|edit| edit.change_annotation_support.is_some());
@@ -64,6 +100,12 @@ impl Client {
             registers_configuration: workspace
                 .and_then(|workspace| workspace.did_change_configuration.as_ref())
                 .and_then(|configuration| configuration.dynamic_registration)
+                == Some(true),
+            applying: ours("applying"),
+            review: ours("review"),
+            refreshes_lenses: workspace
+                .and_then(|workspace| workspace.code_lens.as_ref())
+                .and_then(|lens| lens.refresh_support)
                 == Some(true),
         }
     }
@@ -106,8 +148,9 @@ pub(super) fn server(encoding: PositionEncoding) -> ServerCapabilities {
             resolve_provider: Some(true),
             work_done_progress_options: WorkDoneProgressOptions::default(),
         })),
+        code_lens_provider: Some(CodeLensOptions { resolve_provider: Some(false) }),
         execute_command_provider: Some(ExecuteCommandOptions {
-            commands: vec![APPLY_COMMAND.to_owned()],
+            commands: COMMANDS.map(str::to_owned).to_vec(),
             work_done_progress_options: WorkDoneProgressOptions { work_done_progress: Some(true) },
         }),
         workspace: Some(WorkspaceServerCapabilities {

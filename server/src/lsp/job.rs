@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tower_lsp::jsonrpc::{Error, ErrorCode};
 use tower_lsp::lsp_types::{MessageActionItem, MessageType, ShowMessageRequestParams, Url, request};
 
+use super::applying::Preview;
 use super::engine::{Availability, Step};
 use super::peer::PERSON_LIMIT;
 use super::progress::Progress;
@@ -29,6 +30,27 @@ pub(super) enum JobError {
     /// It cannot be done, in a sentence for the user.
     #[error("{0}")]
     Refused(String),
+    /// It cannot be done without a model that is not here; fetching it helps.
+    #[error("{0}")]
+    NeedsModel(String),
+}
+
+/// Why there is no model to be had.
+#[derive(Clone, Debug)]
+pub(super) struct NoModel {
+    pub(super) reason: String,
+    /// It would be enough to fetch it.
+    fetch_helps: bool,
+}
+
+impl NoModel {
+    fn new(reason: String) -> Self {
+        Self { reason, fetch_helps: false }
+    }
+
+    fn error(&self, reason: String) -> JobError {
+        if self.fetch_helps { JobError::NeedsModel(reason) } else { JobError::Refused(reason) }
+    }
 }
 
 impl JobError {
@@ -43,7 +65,7 @@ impl From<JobError> for Error {
         const REQUEST_FAILED: i64 = -32803;
         let code = match error {
             JobError::Cancelled => ErrorCode::RequestCancelled,
-            JobError::Refused(_) => ErrorCode::ServerError(REQUEST_FAILED),
+            JobError::Refused(_) | JobError::NeedsModel(_) => ErrorCode::ServerError(REQUEST_FAILED),
         };
         Error { code, message: error.to_string().into(), data: None }
     }
@@ -140,15 +162,16 @@ impl Job {
 /// Makes the edited text. `on_text` gets the model's text as it is verified.
 pub(super) async fn compute(
     shared: &Arc<Shared>,
-    request: ApplyRequest,
+    job: &Job,
     progress: &Progress,
     cancel: &CancellationToken,
     on_text: Option<UnboundedSender<String>>,
 ) -> Result<Applied, JobError> {
+    let request = job.request();
     let options = shared.apply_options();
     let mut sure = None;
     if options.route != Route::Model {
-        let merged = run(shared, &request, options, false, cancel, progress, None).await?;
+        let merged = run(shared, &request, options, false, cancel, progress, Listeners::default()).await?;
         match merged {
             Ok(applied) if !applied.asks || options.route == Route::Deterministic => return Ok(applied),
             Err(error) if options.route == Route::Deterministic || !model_may_help(&error) => {
@@ -157,22 +180,31 @@ pub(super) async fn compute(
             unsure => sure = Some(unsure),
         }
     }
-    let unavailable = model_ready(shared, progress, cancel).await?.err();
+    let unavailable = model_ready(shared, progress, cancel, false).await?.err();
     match (unavailable, sure) {
         (None, _) => {
             let _turn = take_turn(shared, progress, cancel).await?;
-            let done = run(shared, &request, options, true, cancel, progress, on_text).await?;
+            let preview = Preview::begin(shared, job, cancel, on_text.is_some());
+            let listeners = Listeners { preview, on_text };
+            let done = run(shared, &request, options, true, cancel, progress, listeners).await?;
             done.map_err(|error| failed(&error))
         }
-        (Some(reason), Some(Ok(mut applied))) => {
-            applied.why.push(format!("No model looked at it: {reason}"));
+        (Some(no_model), Some(Ok(mut applied))) => {
+            applied.why.push(format!("No model looked at it: {}", no_model.reason));
             Ok(applied)
         }
-        (Some(reason), Some(Err(error))) => {
-            Err(JobError::refused(format!("{error} (no model could try: {reason})")))
+        (Some(no_model), Some(Err(error))) => {
+            Err(no_model.error(format!("{error} (no model could try: {})", no_model.reason)))
         }
-        (Some(reason), None) => Err(JobError::refused(reason)),
+        (Some(no_model), None) => Err(no_model.error(no_model.reason.clone())),
     }
+}
+
+/// Who hears of the model's text while it is being verified.
+#[derive(Default)]
+struct Listeners {
+    preview: Option<Preview>,
+    on_text: Option<UnboundedSender<String>>,
 }
 
 /// A suggestion that cannot be read stays unreadable.
@@ -195,7 +227,7 @@ async fn run(
     use_model: bool,
     cancel: &CancellationToken,
     progress: &Progress,
-    on_text: Option<UnboundedSender<String>>,
+    mut listeners: Listeners,
 ) -> Result<Result<Applied, ApplyError>, JobError> {
     let engine = Arc::clone(&shared.engine);
     let expected = request.original.len() + request.suggestion.len() / 2;
@@ -211,6 +243,9 @@ async fn run(
     let mut written = 0;
     let watch = async {
         while let Some(step) = received.recv().await {
+            if let Some(preview) = &mut listeners.preview {
+                preview.step(&step);
+            }
             match step {
                 Step::Reading { done, total } => {
                     let percent = (done * 10 / total.max(1)).min(10);
@@ -221,7 +256,7 @@ async fn run(
                     let percent = 10 + (written * 89 / expected.max(1)).min(89);
                     let message = format!("Writing: {tokens_per_second:.0} tokens/s");
                     progress.say(message, u32::try_from(percent).ok());
-                    if let Some(on_text) = &on_text {
+                    if let Some(on_text) = &listeners.on_text {
                         let _ = on_text.send(text);
                     }
                 }
@@ -238,7 +273,7 @@ async fn run(
 }
 
 /// Waits until no other apply uses the model, in the open.
-async fn take_turn<'s>(
+pub(super) async fn take_turn<'s>(
     shared: &'s Arc<Shared>,
     progress: &Progress,
     cancel: &CancellationToken,
@@ -254,16 +289,18 @@ async fn take_turn<'s>(
     }
 }
 
-/// Sees to it that the model is loaded. The inner error says why it will not be, which need not end the apply.
-async fn model_ready(
+/// Sees to it that the model is loaded. The inner error says why it will not be, which need not end the apply. A missing
+/// model is fetched where the user has said so, just now with `may_fetch` or by settings and answers.
+pub(super) async fn model_ready(
     shared: &Arc<Shared>,
     progress: &Progress,
     cancel: &CancellationToken,
-) -> Result<Result<(), String>, JobError> {
+    may_fetch: bool,
+) -> Result<Result<(), NoModel>, JobError> {
     let mut availability = blocking(shared, cancel, |engine, _| engine.availability()).await?;
     if let Availability::Missing { name, bytes } = &availability {
-        if let Err(reason) = may_fetch(shared, name, *bytes, cancel).await? {
-            return Ok(Err(reason));
+        if !may_fetch && let Err(reason) = allowed_to_fetch(shared, name, *bytes, cancel).await? {
+            return Ok(Err(NoModel { reason, fetch_helps: true }));
         }
         let (steps, mut received) = tokio::sync::mpsc::unbounded_channel();
         let fetched = blocking(shared, cancel, move |engine, cancel| {
@@ -281,22 +318,22 @@ async fn model_ready(
         };
         let (fetched, ()) = tokio::join!(fetched, watch);
         if let Err(reason) = fetched? {
-            return Ok(Err(reason));
+            return Ok(Err(NoModel::new(reason)));
         }
         availability = Availability::OnDisk;
     }
     match availability {
         Availability::Ready => Ok(Ok(())),
-        Availability::Unusable(reason) => Ok(Err(reason)),
+        Availability::Unusable(reason) => Ok(Err(NoModel::new(reason))),
         Availability::OnDisk | Availability::Missing { .. } => {
             progress.say("Loading the model", None);
-            blocking(shared, cancel, |engine, _| engine.load()).await
+            Ok(blocking(shared, cancel, |engine, _| engine.load()).await?.map_err(NoModel::new))
         }
     }
 }
 
 /// Whether a missing model may be fetched: as configured, or as the user says when asked.
-async fn may_fetch(
+async fn allowed_to_fetch(
     shared: &Arc<Shared>,
     name: &str,
     bytes: u64,
@@ -331,7 +368,7 @@ async fn may_fetch(
 }
 
 /// Runs something of the engine on a thread for blocking work.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     shared: &Arc<Shared>,
     cancel: &CancellationToken,
     work: impl FnOnce(&dyn super::engine::Engine, &CancellationToken) -> T + Send + 'static,

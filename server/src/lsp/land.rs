@@ -16,8 +16,10 @@ use tower_lsp::lsp_types::{
 use super::convert::EditForm;
 use super::job::{Job, JobError, Subject, read_file};
 use super::peer::{ANSWER_LIMIT, PERSON_LIMIT, PeerError};
+use super::review;
 use super::shared::Shared;
 use crate::apply::Applied;
+use crate::session::Review;
 use crate::text::{Edits, StreamingDiff, diff};
 
 /// How often an edit is made anew because the document changed while it was on its way.
@@ -75,10 +77,24 @@ pub(super) async fn land(
     }
     if way == Way::Action {
         let (edits, version, rope) = current(shared, &job.subject, &edits).await?;
+        expect_review(shared, job, String::from(&rope), &edits);
         return Ok(Landed::Edit(form(shared, &job.subject, version, &rope, ask).make(&edits)));
     }
+    if shared.client().review {
+        let (edits, _, rope) = current(shared, &job.subject, &edits).await?;
+        expect_review(shared, job, String::from(&rope), &edits);
+    }
     send(shared, &job.subject, &edits, ask).await?;
+    review::announce(shared, &job.subject.uri);
     Ok(Landed::Applied)
+}
+
+/// Once these edits on `before` have landed, a person can keep or undo them hunk by hunk.
+fn expect_review(shared: &Shared, job: &Job, before: String, edits: &Edits) {
+    if shared.client().review && job.subject.version.is_some() {
+        let review = Review::new(before.clone(), edits.apply(&before), job.cut.as_ref());
+        shared.session().expect_review(job.subject.uri.clone(), review);
+    }
 }
 
 /// No edit came of it: the file reads so already, or what was made is not to be trusted.
@@ -149,7 +165,7 @@ async fn current(
 }
 
 /// Sends edits and waits for the client to have applied them.
-async fn send(
+pub(super) async fn send(
     shared: &Shared,
     subject: &Subject,
     edits: &Edits,
@@ -280,6 +296,7 @@ impl Stream {
     }
 
     async fn step(&mut self, shared: &Shared, edits: &Edits) -> Result<(), JobError> {
+        self.expect_review(shared, edits);
         let expected = send(shared, &self.subject, edits, None).await?;
         self.started = true;
         self.subject.text = edits.apply(&self.subject.text);
@@ -287,5 +304,19 @@ impl Stream {
         self.subject.version = self.subject.version.map(|_| i32::MIN);
         shared.wait_for_text(&self.subject.uri, &expected, CHANGE_LIMIT).await;
         Ok(())
+    }
+
+    /// The review after this step is of all that has landed, beside what was typed meanwhile.
+    fn expect_review(&self, shared: &Shared, edits: &Edits) {
+        let Ok(Some(now)) = shared.snapshot(&self.subject.uri) else { return };
+        let now = now.text();
+        let meanwhile = diff(&self.subject.text, &now);
+        let back = diff(&self.subject.text, &self.job.subject.text);
+        if let (true, Ok(back), Ok(edits)) =
+            (shared.client().review, back.rebase(&meanwhile), edits.rebase(&meanwhile))
+        {
+            let review = Review::new(back.apply(&now), edits.apply(&now), self.job.cut.as_ref());
+            shared.session().expect_review(self.subject.uri.clone(), review);
+        }
     }
 }

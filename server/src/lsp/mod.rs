@@ -5,8 +5,10 @@
 //! a limit.
 
 mod actions;
+mod applying;
 mod backend;
 mod capabilities;
+mod commands;
 mod convert;
 mod engine;
 mod job;
@@ -14,8 +16,11 @@ mod land;
 mod local_engine;
 mod peer;
 mod progress;
+mod reply;
+mod review;
 mod run;
 mod shared;
+mod status;
 mod transport;
 
 pub use capabilities::APPLY_COMMAND;

@@ -1,6 +1,6 @@
 //! What the handlers of one connection share, and the way of one apply through it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use super::job::{Job, JobError, Subject, compute};
 use super::land::{Landed, Stream as LandingStream, Way, land};
 use super::peer::Peer;
 use super::progress::Progress;
+use super::status;
 use crate::apply::{Applied, ApplyOptions, Route};
 use crate::session::{Config, DocumentSnapshot, LoadTime, Prepare, Session, Stream};
 use crate::text::PositionEncoding;
@@ -41,6 +42,10 @@ pub(super) struct Shared {
     /// The file that is being read ahead of time; the next one cancels it.
     preparing: Mutex<CancellationToken>,
     shut_down: AtomicBool,
+    /// Documents whose hunks the client shows.
+    reviewed: Mutex<HashSet<Url>>,
+    /// Tokens a second that the model wrote last.
+    last_speed: Mutex<Option<f64>>,
 }
 
 /// A lock that a panic elsewhere does not make unusable. Never held across an `.await`.
@@ -62,6 +67,8 @@ impl Shared {
             declined_fetch: AtomicBool::new(false),
             preparing: Mutex::default(),
             shut_down: AtomicBool::new(false),
+            reviewed: Mutex::default(),
+            last_speed: Mutex::default(),
         }
     }
 
@@ -175,6 +182,20 @@ impl Shared {
         Registered(Arc::clone(self), token)
     }
 
+    /// Whether the client should hear about the hunks of a document: there are some, or it still shows some.
+    pub(super) fn review_is_news(&self, uri: &Url, has_hunks: bool) -> bool {
+        let mut reviewed = lock(&self.reviewed);
+        if has_hunks {
+            reviewed.insert(uri.clone());
+        }
+        has_hunks || reviewed.remove(uri)
+    }
+
+    /// Tokens a second that the model wrote last.
+    pub(super) fn last_speed(&self) -> Option<f64> {
+        *lock(&self.last_speed)
+    }
+
     pub(super) fn declined_fetch(&self) -> bool {
         self.declined_fetch.load(Ordering::Relaxed)
     }
@@ -274,6 +295,7 @@ impl Shared {
             Err(JobError::Refused(reason)) => {
                 self.peer.show(MessageType::ERROR, format!("Redraft: {reason}"));
             }
+            Err(JobError::NeedsModel(reason)) => status::offer_fetch(self, format!("Redraft: {reason}")),
             Ok(Done { landed: Landed::Unchanged, .. }) => {
                 self.peer.show(MessageType::INFO, "Redraft: the file already says what the suggestion says");
             }
@@ -304,7 +326,7 @@ impl Shared {
             self.run_streamed(&job, &progress, cancel).await
         } else {
             async {
-                let applied = compute(self, job.request(), &progress, cancel, None).await?;
+                let applied = compute(self, &job, &progress, cancel, None).await?;
                 let landed = tokio::select! {
                     landed = land(self, &job, &applied, way) => landed?,
                     () = cancel.cancelled() => return Err(JobError::Cancelled),
@@ -315,6 +337,9 @@ impl Shared {
         };
         progress.finish().await;
         let done = result?;
+        if let Some(rate) = status::rate(&done.applied) {
+            *lock(&self.last_speed) = Some(rate);
+        }
         if let (Landed::Applied | Landed::Edit(_), Some(offer)) = (&done.landed, &job.offer) {
             self.session().withdraw(&job.subject.uri, offer);
         }
@@ -333,7 +358,7 @@ impl Shared {
         let (sender, mut texts) = tokio::sync::mpsc::unbounded_channel();
         let mut stream = LandingStream::new(job);
         let made = {
-            let compute = compute(self, job.request(), progress, cancel, Some(sender));
+            let compute = compute(self, job, progress, cancel, Some(sender));
             let follow = stream.follow(self, &mut texts);
             tokio::try_join!(compute, follow)
         };

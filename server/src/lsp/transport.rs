@@ -62,6 +62,7 @@ pub async fn serve(
     let peer = Peer::new(outgoing.clone());
     let (mut service, _socket) = LspService::build(|_| Backend::new(peer.clone(), engine))
         .custom_method("redraft/suggestion", Backend::suggestion_offered)
+        .custom_method("redraft/status", Backend::status)
         .custom_method("window/workDoneProgress/cancel", Backend::progress_cancelled)
         .finish();
     let writer = tokio::spawn(write(output, messages));

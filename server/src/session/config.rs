@@ -156,6 +156,8 @@ impl Config {
             "apply.route" => self.apply.route = choice(key, value)?,
             "apply.stream" => self.apply.stream = choice(key, value)?,
             "apply.prepare" => self.apply.prepare = choice(key, value)?,
+            // Of the editor's own part.
+            _ if key.starts_with("server.") || key.starts_with("trace.") => {}
             _ => {
                 return Err(format!("there is no setting redraft.{key}; see the README for those there are"));
             }

@@ -8,6 +8,7 @@
 mod config;
 mod document;
 pub mod markdown;
+mod review;
 mod targets;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use crate::text::PositionEncoding;
 
 pub use config::{ApplyConfig, Config, FetchPolicy, LoadTime, ModelConfig, Prepare, Stream};
 pub use document::{Change, Document, DocumentSnapshot, MAX_PARSED_BYTES, OutOfStep};
+pub use review::{PlacedHunk, Review};
 pub use targets::{Target, candidates_on_disk, inside, open_targets};
 
 /// A suggestion that an editor extension offered for a file.
@@ -50,6 +52,10 @@ pub struct Session {
     pub folders: Vec<PathBuf>,
     documents: HashMap<Url, Document>,
     offers: HashMap<Url, Vec<Offer>>,
+    /// What applies changed and nobody has decided about yet.
+    reviews: HashMap<Url, Review>,
+    /// Reviews of edits that are on their way to the editor.
+    expected_reviews: HashMap<Url, Review>,
 }
 
 impl Session {
@@ -70,7 +76,38 @@ impl Session {
     /// Forgets a document and what was offered for it. False when it was not open.
     pub fn close(&mut self, uri: &Url) -> bool {
         self.offers.remove(uri);
+        self.reviews.remove(uri);
+        self.expected_reviews.remove(uri);
         self.documents.remove(uri).is_some()
+    }
+
+    /// An edit is on its way to the editor: when the document has the review's text after, the review begins.
+    pub fn expect_review(&mut self, uri: Url, review: Review) {
+        self.expected_reviews.insert(uri, review);
+    }
+
+    /// Puts a review back, because what was decided did not come about.
+    pub fn restore_review(&mut self, uri: Url, review: Review) {
+        if self.documents.contains_key(&uri) {
+            self.reviews.insert(uri, review);
+        }
+    }
+
+    /// The review of a document, which begins when what was expected has landed and ends when nothing is left of it.
+    pub fn review(&mut self, uri: &Url) -> Option<&mut Review> {
+        if !self.reviews.contains_key(uri) && !self.expected_reviews.contains_key(uri) {
+            return None;
+        }
+        let now = String::from(&self.documents.get(uri)?.snapshot().rope);
+        if self.expected_reviews.get(uri).is_some_and(|review| review.after() == now)
+            && let Some(review) = self.expected_reviews.remove(uri)
+        {
+            self.reviews.insert(uri.clone(), review);
+        }
+        if self.reviews.get(uri).is_some_and(|review| review.is_over(&now)) {
+            self.reviews.remove(uri);
+        }
+        self.reviews.get_mut(uri)
     }
 
     /// The document as it is now, if it is open.

@@ -3,6 +3,7 @@
 //! Lines are aligned first (Myers, as in most diff tools), then what differs is narrowed to the characters that do, so
 //! that cursors, marks and folds elsewhere in an editor stay where they are.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use similar::Algorithm;
@@ -20,23 +21,58 @@ pub fn diff(old: &str, new: &str) -> Edits {
     edits
 }
 
+/// Lines that differ between two texts, in bytes of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineHunk {
+    /// Whole lines of the old text; empty where lines were only added.
+    pub old: Range<usize>,
+    /// Whole lines of the new text; empty where lines were only removed.
+    pub new: Range<usize>,
+}
+
+/// Where two texts differ, line by line, with at least one common line between any two places.
+pub fn line_hunks(old: &str, new: &str) -> Vec<LineHunk> {
+    let (old_lines, new_lines) = (lines(old), lines(new));
+    let (old_at, new_at) = (offsets(&old_lines), offsets(&new_lines));
+    differing(&old_lines, &new_lines)
+        .into_iter()
+        .map(|(old, new)| LineHunk {
+            old: old_at[old.start]..old_at[old.end],
+            new: new_at[new.start]..new_at[new.end],
+        })
+        .collect()
+}
+
 /// Adds the edits that turn `old`, which lies at `base` in the edited text, into `new`.
 pub(super) fn diff_into(edits: &mut Edits, base: usize, old: &str, new: &str) {
-    let old_lines: Vec<&str> = old.split_inclusive('\n').collect();
-    let new_lines: Vec<&str> = new.split_inclusive('\n').collect();
+    let (old_lines, new_lines) = (lines(old), lines(new));
     let old_at = offsets(&old_lines);
+    for (gone, come) in differing(&old_lines, &new_lines) {
+        let at = base + old_at[gone.start];
+        narrow_lines(edits, at, &old_lines[gone], &new_lines[come]);
+    }
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+/// The runs of lines that differ, none of them empty on both sides.
+fn differing(old: &[&str], new: &[&str]) -> Vec<(Range<usize>, Range<usize>)> {
     let deadline = Some(Instant::now() + PATIENCE);
-    let (from, to) = (0..old_lines.len(), 0..new_lines.len());
     let mut kept = KeptLines::default();
     // The hook cannot fail, so neither can the diff.
-    let _ = diff_deadline(Algorithm::Myers, &mut kept, &old_lines, from, &new_lines, to, deadline);
-    kept.runs.push((old_lines.len(), new_lines.len(), 0));
+    let _ = diff_deadline(Algorithm::Myers, &mut kept, old, 0..old.len(), new, 0..new.len(), deadline);
+    kept.runs.push((old.len(), new.len(), 0));
     let (mut old_line, mut new_line) = (0, 0);
+    let mut found = Vec::new();
     for (old_kept, new_kept, len) in kept.runs {
-        let (gone, come) = (&old_lines[old_line..old_kept], &new_lines[new_line..new_kept]);
-        narrow_lines(edits, base + old_at[old_line], gone, come);
+        if old_line < old_kept || new_line < new_kept {
+            found.push((old_line..old_kept, new_line..new_kept));
+        }
         (old_line, new_line) = (old_kept + len, new_kept + len);
     }
+    found
 }
 
 /// Gathers the runs of lines that stay. Only these are taken from the aligner: after its compaction (similar 2.7,

@@ -10,7 +10,7 @@ mod format;
 mod position;
 mod streaming;
 
-pub use diff::diff;
+pub use diff::{LineHunk, diff, line_hunks};
 pub use edits::{Conflict, Edits, Hunk};
 pub use format::{BOM, split_bom};
 pub use position::{LineColumn, PositionEncoding};

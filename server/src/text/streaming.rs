@@ -59,6 +59,11 @@ impl StreamingDiff {
         fresh
     }
 
+    /// How far the new text has come in the old one, in bytes of it: up to here every hunk is settled.
+    pub fn verified(&self) -> usize {
+        self.starts[self.at]
+    }
+
     /// The new text has ended; gives all hunks that were not given before.
     pub fn finish(mut self) -> Vec<Hunk> {
         let mut rest = self.pending.concat();

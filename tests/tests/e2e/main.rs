@@ -6,4 +6,5 @@ mod lifecycle;
 mod meanwhile;
 mod neovim;
 mod real_model;
+mod review;
 mod stream;

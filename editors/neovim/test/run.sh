@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Headless Neovim with Redraft as a plain package: test/run.sh PATH-OF-NVIM. REDRAFT_BIN is the server.
+set -euo pipefail
+nvim=$1
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# shellcheck source=editors/neovim/test/home.sh
+. "$here/home.sh"
+make_home "$work"
+cd "$work/workspace"
+"$nvim" --version | head -n 1
+# `:help` needs tags, as `:helptags ALL` makes them for any package.
+"$nvim" --headless -c 'helptags ALL' -c 'luafile '"$here/test.lua"

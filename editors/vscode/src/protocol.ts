@@ -1,0 +1,39 @@
+import { NotificationType, RequestType0, type Range, type TextEdit } from 'vscode-languageclient/node';
+
+/** What the model has verified so far; ranges are of the document at `version`. */
+export interface Applying {
+  uri: string;
+  version: number | null;
+  token: string | number;
+  phase: 'reading' | 'writing' | 'done';
+  tokensPerSecond: number | null;
+  verified: Range | null;
+  hunks: TextEdit[];
+}
+
+/** A change that is still to be kept or undone. */
+export interface Hunk {
+  id: number;
+  range: Range;
+  removed: string;
+}
+
+/** The changes of a document that are still to be kept or undone. */
+export interface Review {
+  uri: string;
+  version: number;
+  hunks: Hunk[];
+}
+
+/** What is running. */
+export interface Status {
+  version: string;
+  model: { name: string; state: 'ready' | 'onDisk' | 'missing' | 'unusable' };
+  kernels: string;
+  tokensPerSecond: number | null;
+  text: string;
+}
+
+export const applying = new NotificationType<Applying>('redraft/applying');
+export const review = new NotificationType<Review>('redraft/review');
+export const status = new RequestType0<Status, void>('redraft/status');

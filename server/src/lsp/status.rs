@@ -1,0 +1,149 @@
+//! The model as a person asks about it: what it is, getting it, and how fast it is here.
+
+use std::sync::Arc;
+
+use redraft_model::kernels::isa::Isa;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower_lsp::lsp_types::{MessageType, ProgressToken};
+
+use super::commands::ask;
+use super::engine::Availability;
+use super::job::{JobError, NoModel, blocking, model_ready, take_turn};
+use super::progress::Progress;
+use super::shared::Shared;
+use crate::apply::{Applied, ApplyOptions, ApplyRequest, Route};
+
+/// A file and a suggestion of a usual size, for [`benchmark`].
+const SAMPLE: (&str, &str) = (
+    include_str!("../../../examples/inventory.rs"),
+    include_str!("../../../examples/inventory.suggestion.md"),
+);
+
+/// How often the sample is applied.
+const RUNS: usize = 3;
+
+const FETCH: &str = "Fetch model";
+
+/// `redraft/status`: what is running here, for programs and, as `text`, for people.
+pub(super) async fn status(shared: &Arc<Shared>, cancel: &CancellationToken) -> Result<Value, JobError> {
+    let availability = blocking(shared, cancel, |engine, _| engine.availability()).await?;
+    let config = shared.config().model;
+    let (state, text) = match &availability {
+        Availability::Ready => ("ready", "is loaded".to_owned()),
+        Availability::OnDisk => ("onDisk", "is on this machine and not loaded yet".to_owned()),
+        Availability::Missing { bytes, .. } => {
+            ("missing", format!("is not on this machine ({} MB to fetch)", bytes / 1_000_000))
+        }
+        Availability::Unusable(reason) => ("unusable", format!("cannot be used: {reason}")),
+    };
+    let kernels = Isa::best().name();
+    let speed = shared.last_speed();
+    let last = speed.map(|speed| format!("; the last apply wrote {speed:.0} tokens/s")).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(json!({
+        "version": version,
+        "model": {"name": config.name, "state": state},
+        "kernels": kernels,
+        "tokensPerSecond": speed,
+        "text": format!("Redraft {version}: the model {} {text}; kernels {kernels}{last}", config.name),
+    }))
+}
+
+/// The same as a message, with the button that helps.
+pub(super) async fn show(shared: &Arc<Shared>, cancel: &CancellationToken) -> Result<Value, JobError> {
+    let status = status(shared, cancel).await?;
+    let text = status["text"].as_str().unwrap_or_default().to_owned();
+    if status["model"]["state"] == "missing" {
+        offer_fetch(shared, text);
+    } else {
+        shared.peer.show(MessageType::INFO, text);
+    }
+    Ok(status)
+}
+
+/// Shows a message with a button that fetches the model.
+pub(super) fn offer_fetch(shared: &Arc<Shared>, message: String) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let cancel = shared.new_cancel();
+        if ask(&shared, message, vec![FETCH.to_owned()], &cancel).await.is_ok_and(|title| title == FETCH) {
+            // What goes wrong is shown there.
+            let _ = fetch_model(&shared, None, &cancel).await;
+        }
+    });
+}
+
+/// Fetches and loads the model.
+pub(super) async fn fetch_model(
+    shared: &Arc<Shared>,
+    token: Option<ProgressToken>,
+    cancel: &CancellationToken,
+) -> Result<Value, JobError> {
+    let name = shared.config().model.name;
+    let progress = Progress::begin(shared, token, format!("Getting the model {name}"), cancel);
+    let ready = model_ready(shared, &progress, cancel, true).await;
+    progress.finish().await;
+    match ready? {
+        Ok(()) => {
+            shared.peer.show(MessageType::INFO, format!("Redraft: the model {name} is ready"));
+            status(shared, cancel).await
+        }
+        Err(NoModel { reason, .. }) => {
+            shared.peer.show(MessageType::ERROR, format!("Redraft: {reason}"));
+            Err(JobError::refused(reason))
+        }
+    }
+}
+
+/// Lets the model write the sample a few times and says how fast that was.
+pub(super) async fn benchmark(
+    shared: &Arc<Shared>,
+    token: Option<ProgressToken>,
+    cancel: &CancellationToken,
+) -> Result<Value, JobError> {
+    let progress = Progress::begin(shared, token, "Measuring this machine".to_owned(), cancel);
+    if let Err(NoModel { reason, .. }) = model_ready(shared, &progress, cancel, false).await? {
+        return Err(JobError::NeedsModel(reason));
+    }
+    let mut rates = Vec::new();
+    let mut last = None;
+    for run in 1..=RUNS {
+        progress.say(format!("Run {run} of {RUNS}"), u32::try_from(run * 100 / (RUNS + 1)).ok());
+        let _turn = take_turn(shared, &progress, cancel).await?;
+        let applied = blocking(shared, cancel, |engine, cancel| {
+            let request = ApplyRequest {
+                path: Some("inventory.rs".to_owned()),
+                language: Some("rust".to_owned()),
+                original: SAMPLE.0.to_owned(),
+                suggestion: SAMPLE.1.to_owned(),
+                ..ApplyRequest::default()
+            };
+            let options = ApplyOptions { route: Route::Model, ..ApplyOptions::default() };
+            engine.apply(&request, &options, true, cancel, &mut |_| {})
+        });
+        let applied = applied.await?.map_err(|error| JobError::refused(error.to_string()))?;
+        rates.extend(rate(&applied));
+        last = applied.stats.or(last);
+    }
+    progress.finish().await;
+    rates.sort_by(f64::total_cmp);
+    let (Some(&rate), Some(stats)) = (rates.get(rates.len() / 2), last) else {
+        return Err(JobError::refused("the model wrote nothing; there is nothing to measure"));
+    };
+    let kernels = Isa::best().name();
+    let text = format!(
+        "Redraft on this machine: {rate:.0} tokens/s for a file of {} lines, {:.1} tokens verified in one forward \
+         (kernels {kernels}, the middle one of {RUNS} runs)",
+        SAMPLE.0.lines().count(),
+        stats.tokens as f64 / stats.forwards.max(1) as f64,
+    );
+    shared.peer.show(MessageType::INFO, text.clone());
+    Ok(json!({"tokensPerSecond": rate, "tokens": stats.tokens, "forwards": stats.forwards, "text": text}))
+}
+
+/// Tokens that the model wrote a second.
+pub(super) fn rate(applied: &Applied) -> Option<f64> {
+    let stats = applied.stats?;
+    (stats.tokens > 0).then(|| stats.tokens as f64 / stats.decode_seconds.max(1e-9))
+}
