@@ -88,7 +88,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
     noServer(found.problem);
     return { applying, reviews, status };
   }
-  client = newClient(found.path, log);
+  client = newClient(found.path, log, status);
   client.onNotification(protocol.applying, (news) => applying.update(news));
   client.onNotification(protocol.review, (news) => reviews.update(news));
   context.subscriptions.push(client);
@@ -108,7 +108,7 @@ export async function deactivate(): Promise<void> {
   await client?.stop();
 }
 
-function newClient(path: string, log: vscode.LogOutputChannel): LanguageClient {
+function newClient(path: string, log: vscode.LogOutputChannel, status: () => Promise<unknown>): LanguageClient {
   const options: LanguageClientOptions = {
     documentSelector: LANGUAGES.flatMap((language) => [
       { scheme: 'file', language },
@@ -117,6 +117,15 @@ function newClient(path: string, log: vscode.LogOutputChannel): LanguageClient {
     outputChannel: log,
     // The server says in words what went wrong; that a request failed is for the log.
     revealOutputChannelOn: RevealOutputChannelOn.Never,
+    middleware: {
+      executeCommand: async (command, argumentList, next): Promise<unknown> => {
+        const result: unknown = await next(command, argumentList);
+        if (SERVER_COMMANDS.includes(command)) {
+          await status();
+        }
+        return result;
+      },
+    },
   };
   const made = new LanguageClient('redraft', 'Redraft', { command: path, args: ['lsp'] }, options);
   made.registerFeature({

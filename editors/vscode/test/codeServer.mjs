@@ -27,6 +27,7 @@ const QUIET = {
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'chat.disableAIFeatures': true,
   'editor.inlineSuggest.enabled': true,
+  'editor.stickyScroll.enabled': false,
   'editor.wordBasedSuggestions': 'off',
   'typescript.disableAutomaticTypeAcquisition': true,
   'git.enabled': false,

@@ -77,12 +77,12 @@ pub(super) async fn land(
     }
     if way == Way::Action {
         let (edits, version, rope) = current(shared, &job.subject, &edits).await?;
-        expect_review(shared, job, String::from(&rope), &edits);
+        expect_review(shared, job, &String::from(&rope), &edits);
         return Ok(Landed::Edit(form(shared, &job.subject, version, &rope, ask).make(&edits)));
     }
     if shared.client().review {
         let (edits, _, rope) = current(shared, &job.subject, &edits).await?;
-        expect_review(shared, job, String::from(&rope), &edits);
+        expect_review(shared, job, &String::from(&rope), &edits);
     }
     send(shared, &job.subject, &edits, ask).await?;
     review::announce(shared, &job.subject.uri);
@@ -90,9 +90,9 @@ pub(super) async fn land(
 }
 
 /// Once these edits on `before` have landed, a person can keep or undo them hunk by hunk.
-fn expect_review(shared: &Shared, job: &Job, before: String, edits: &Edits) {
+fn expect_review(shared: &Shared, job: &Job, before: &str, edits: &Edits) {
     if shared.client().review && job.subject.version.is_some() {
-        let review = Review::new(before.clone(), edits.apply(&before), job.cut.as_ref());
+        let review = Review::new(before.to_owned(), edits.apply(before), job.cut.as_ref());
         shared.session().expect_review(job.subject.uri.clone(), review);
     }
 }

@@ -81,7 +81,7 @@ pub(super) async fn fetch_model(
     cancel: &CancellationToken,
 ) -> Result<Value, JobError> {
     let name = shared.config().model.name;
-    let progress = Progress::begin(shared, token, format!("Getting the model {name}"), cancel);
+    let progress = Progress::begin(shared, token, "Redraft".to_owned(), cancel);
     let ready = model_ready(shared, &progress, cancel, true).await;
     progress.finish().await;
     match ready? {

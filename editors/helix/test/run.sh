@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Helix in a terminal (tmux) with the settings beside this: test/run.sh PATH-OF-HX. REDRAFT_BIN is the server.
+set -euo pipefail
+helix=$1
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=editors/terminal.sh
+. "$here/../../terminal.sh"
+
+original='/// A counter.
+pub struct Counter {
+    count: u32,
+}
+
+impl Counter {
+    pub fn add(&mut self) {
+        self.count += 1;
+    }
+
+    pub fn get(&self) -> u32 {
+        self.count
+    }
+}'
+snippet='    pub fn add(&mut self, amount: u32) {
+        self.count += amount;
+    }'
+expected=${original/"add(&mut self)"/"add(&mut self, amount: u32)"}
+expected=${expected/"+= 1"/"+= amount"}
+
+mkdir -p "$work/config/helix" "$work/path" "$work/w/.git"
+cp "$here/../languages.toml" "$work/config/helix/"
+ln -s "$REDRAFT_BIN" "$work/path/redraft"
+printf '%s\n\n%s\n' "$original" "$snippet" >"$work/w/pasted.rs"
+printf '%s\n' "$original" >"$work/w/target.rs"
+# shellcheck disable=SC2016
+printf 'In `target.rs`:\n\n```rust\n%s\n```\n' "$snippet" >"$work/w/chat.md"
+
+"$helix" --version
+start_terminal "cd $work/w && XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache REDRAFT_CACHE=$cache \
+    PATH=$work/path:\$PATH $helix pasted.rs"
+
+# The menu comes once the server is there: asked for until it does.
+choose() {
+    local tries
+    for tries in $(seq 30); do
+        press Space a
+        if wait_for_screen "$1" 2; then
+            press Enter
+            return
+        fi
+        press Escape
+    done
+    give_up "Helix never offered \"$1\""
+}
+
+wait_for_screen pasted.rs 20 || give_up "Helix did not open the file"
+# Three lines from line 16, whole.
+press : 1 6 Enter x x x
+choose "Apply suggestion"
+wait_for_screen "amount: u32" 20
+press Escape : w Enter
+wait_for_file "$work/w/pasted.rs" "$expected"
+echo "ok   code action on the selected lines"
+press u : w Enter
+wait_for_file "$work/w/pasted.rs" "$(printf '%s\n\n%s' "$original" "$snippet")"
+echo "ok   undo in one step"
+
+press Escape : o Space target.rs Enter
+wait_for_screen "target.rs" 10
+press : o Space chat.md Enter
+wait_for_screen "chat.md" 10
+press : 5 Enter
+choose "Apply suggestion to target.rs"
+press Escape : w a Enter
+wait_for_file "$work/w/target.rs" "$expected"
+echo "ok   code action in a Markdown block"
