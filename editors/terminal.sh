@@ -24,7 +24,7 @@ screen() {
 # wait_for_screen TEXT SECONDS: whether the text comes to stand on the screen.
 wait_for_screen() {
     local end=$((SECONDS + $2))
-    while ! screen 2>/dev/null | grep -qF -- "$1"; do
+    until screen 2>/dev/null | grep -qF -- "$1"; do
         [ "$SECONDS" -lt "$end" ] || return 1
         read -rt 0.1 <> <(:) || true
     done

@@ -42,6 +42,9 @@ FILES = [
     ("Markdown", ["*.md"], "markdown"),
 ]
 
+# What a setting's description and its JSON schema have in common.
+TAKEN = ("type", "enum", "pattern", "minimum", "maximum", "additionalProperties", "default")
+
 
 def settings():
     """The server's settings as the VS Code extension describes them: one list for all editors."""
@@ -63,7 +66,7 @@ def files():
     }
     schema_properties, defaults = {}, {}
     for name, value in settings().items():
-        described = {key: value[key] for key in ("type", "enum", "minimum", "default") if key in value}
+        described = {key: value[key] for key in TAKEN if key in value}
         described["description"] = (value.get("description") or value["markdownDescription"]).replace("`", "")
         schema_properties[name] = described
         if value["default"] is not None:

@@ -77,24 +77,30 @@ pub(super) async fn land(
     }
     if way == Way::Action {
         let (edits, version, rope) = current(shared, &job.subject, &edits).await?;
-        expect_review(shared, job, &String::from(&rope), &edits);
+        let before = String::from(&rope);
+        expect_review(shared, job, &before, edits.apply(&before));
         return Ok(Landed::Edit(form(shared, &job.subject, version, &rope, ask).make(&edits)));
     }
     if shared.client().review {
         let (edits, _, rope) = current(shared, &job.subject, &edits).await?;
-        expect_review(shared, job, &String::from(&rope), &edits);
+        let before = String::from(&rope);
+        expect_review(shared, job, &before, edits.apply(&before));
     }
     send(shared, &job.subject, &edits, ask).await?;
     review::announce(shared, &job.subject.uri);
     Ok(Landed::Applied)
 }
 
-/// Once these edits on `before` have landed, a person can keep or undo them hunk by hunk.
-fn expect_review(shared: &Shared, job: &Job, before: &str, edits: &Edits) {
-    if shared.client().review && job.subject.version.is_some() {
-        let review = Review::new(before.to_owned(), edits.apply(before), job.cut.as_ref());
-        shared.session().expect_review(job.subject.uri.clone(), review);
+/// Once the document has the text `after`, a person can keep or undo what is new in it hunk by hunk.
+fn expect_review(shared: &Shared, job: &Job, before: &str, after: String) {
+    if !shared.client().review || job.subject.version.is_none() {
+        return;
     }
+    // Something may have been typed above the snippet.
+    let meanwhile = diff(&job.subject.text, before);
+    let cut = job.cut.clone().and_then(|cut| meanwhile.map_range(cut).ok());
+    let review = Review::new(before.to_owned(), after, cut.as_ref());
+    shared.session().expect_review(job.subject.uri.clone(), review);
 }
 
 /// No edit came of it: the file reads so already, or what was made is not to be trusted.
@@ -308,15 +314,15 @@ impl Stream {
 
     /// The review after this step is of all that has landed, beside what was typed meanwhile.
     fn expect_review(&self, shared: &Shared, edits: &Edits) {
+        if !shared.client().review {
+            return;
+        }
         let Ok(Some(now)) = shared.snapshot(&self.subject.uri) else { return };
         let now = now.text();
         let meanwhile = diff(&self.subject.text, &now);
         let back = diff(&self.subject.text, &self.job.subject.text);
-        if let (true, Ok(back), Ok(edits)) =
-            (shared.client().review, back.rebase(&meanwhile), edits.rebase(&meanwhile))
-        {
-            let review = Review::new(back.apply(&now), edits.apply(&now), self.job.cut.as_ref());
-            shared.session().expect_review(self.subject.uri.clone(), review);
+        if let (Ok(back), Ok(edits)) = (back.rebase(&meanwhile), edits.rebase(&meanwhile)) {
+            expect_review(shared, &self.job, &back.apply(&now), edits.apply(&now));
         }
     }
 }

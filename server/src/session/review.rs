@@ -10,18 +10,21 @@ use crate::text::{Conflict, Edits, LineHunk, line_hunks};
 /// See the module's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
+    /// The text before, with the pasted snippet in it.
     before: String,
+    /// The same without the snippet: the text that hunks are for.
+    base: String,
     after: String,
     hunks: Vec<ReviewHunk>,
+    /// The snippet that was taken out, and where in `base`. Nobody wants to look at it again; undoing all puts it back.
+    snippet: Option<(usize, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ReviewHunk {
     id: u32,
-    /// Whole lines of the text before, and of the text after.
+    /// Whole lines of the base, and of the text after.
     lines: LineHunk,
-    /// The pasted snippet itself, which was taken out: nobody wants to look at it again.
-    is_snippet: bool,
 }
 
 /// A hunk where it stands now.
@@ -38,15 +41,12 @@ pub struct PlacedHunk {
 impl Review {
     /// What lies between the two texts. `snippet` is where the suggestion itself stood in the text before.
     pub fn new(before: String, after: String, snippet: Option<&Range<usize>>) -> Self {
-        let is_snippet = |lines: &LineHunk| {
-            lines.new.is_empty()
-                && snippet.is_some_and(|cut| cut.start <= lines.old.start && lines.old.end <= cut.end)
-        };
-        let hunks = (1..)
-            .zip(line_hunks(&before, &after))
-            .map(|(id, lines)| ReviewHunk { id, is_snippet: is_snippet(&lines), lines })
-            .collect();
-        Self { before, after, hunks }
+        let cut = snippet.filter(|cut| before.get((*cut).clone()).is_some()).cloned().unwrap_or_default();
+        let base = [&before[..cut.start], &before[cut.end..]].concat();
+        let snippet = (!cut.is_empty()).then(|| (cut.start, before[cut].to_owned()));
+        let hunks =
+            (1..).zip(line_hunks(&base, &after)).map(|(id, lines)| ReviewHunk { id, lines }).collect();
+        Self { before, base, after, hunks, snippet }
     }
 
     /// The text that the apply made.
@@ -62,11 +62,11 @@ impl Review {
     /// The hunks that are still to be decided about, in order.
     pub fn placed(&self, now: &str) -> Vec<PlacedHunk> {
         let meanwhile = line_hunks(&self.after, now);
-        let shown = self.hunks.iter().filter(|hunk| !hunk.is_snippet);
-        shown
+        self.hunks
+            .iter()
             .filter_map(|hunk| {
                 let range = map(&meanwhile, &hunk.lines.new).ok()?;
-                let removed = self.before[hunk.lines.old.clone()].to_owned();
+                let removed = self.base[hunk.lines.old.clone()].to_owned();
                 Some(PlacedHunk { id: hunk.id, range, removed })
             })
             .collect()
@@ -87,25 +87,44 @@ impl Review {
     pub fn undo(&self, id: Option<u32>, now: &str) -> Result<Edits, Conflict> {
         let meanwhile = line_hunks(&self.after, now);
         let mut edits = Edits::none(now.len());
+        let mut snippet = self.snippet.as_ref().filter(|_| id.is_none());
+        let mut moved = 0_isize;
         for hunk in self.hunks.iter().filter(|hunk| id.is_none_or(|id| hunk.id == id)) {
-            edits.push(map(&meanwhile, &hunk.lines.new)?, &self.before[hunk.lines.old.clone()]);
+            let LineHunk { old, new } = &hunk.lines;
+            if let Some((at, text)) = snippet.take_if(|(at, _)| *at < old.start) {
+                let at = at.strict_add_signed(moved);
+                edits.push(map(&meanwhile, &(at..at))?, text);
+            }
+            let mut lines = self.base[old.clone()].to_owned();
+            if let Some((at, text)) = snippet.take_if(|(at, _)| *at <= old.end) {
+                lines.insert_str(at - old.start, text);
+            }
+            edits.push(map(&meanwhile, new)?, &lines);
+            moved = new.end.cast_signed() - old.end.cast_signed();
+        }
+        if let Some((at, text)) = snippet {
+            let at = at.strict_add_signed(moved);
+            edits.push(map(&meanwhile, &(at..at))?, text);
         }
         Ok(edits)
     }
 
-    /// The edits of [`Review::undo`] have landed: the text after is now without them.
+    /// The edits of [`Review::undo`] are on their way: the text after is now without them.
     pub fn undone(&mut self, id: Option<u32>) {
+        let Some(id) = id else {
+            self.hunks.clear();
+            return;
+        };
         let mut undone = Edits::none(self.after.len());
         let mut left = Vec::new();
         let mut moved = 0_isize;
         for mut hunk in std::mem::take(&mut self.hunks) {
-            let new = hunk.lines.new.clone();
-            if id.is_none_or(|id| hunk.id == id) {
-                undone.push(new.clone(), &self.before[hunk.lines.old.clone()]);
-                moved += hunk.lines.old.len().cast_signed() - new.len().cast_signed();
+            let LineHunk { old, new } = hunk.lines.clone();
+            if hunk.id == id {
+                undone.push(new.clone(), &self.base[old.clone()]);
+                moved += old.len().cast_signed() - new.len().cast_signed();
             } else {
-                let at = |byte: usize| byte.strict_add_signed(moved);
-                hunk.lines.new = at(new.start)..at(new.end);
+                hunk.lines.new = new.start.strict_add_signed(moved)..new.end.strict_add_signed(moved);
                 left.push(hunk);
             }
         }
@@ -181,6 +200,21 @@ mod tests {
         assert_eq!(review.undo(None, now).unwrap().apply(now), format!("typed\n{before}"));
         assert!(review.is_over(before));
         assert!(review.undo(Some(1), "a\nBB\nc\n").is_err(), "what was typed into is not lost");
+    }
+
+    #[test]
+    fn a_snippet_like_its_place_is_told_from_it() {
+        let old = "fn f() {\n    1\n}\n\nfn g() {\n    1 + 1\n}\n";
+        let new = "fn f() {\n    1\n}\n\nfn g() {\n    2\n}\n";
+        let snippet = "\nfn g() {\n    2\n}\n";
+        for at in [0, old.find("fn g").unwrap(), old.find("    1 +").unwrap(), old.len()] {
+            let before = [&old[..at], snippet, &old[at..]].concat();
+            let review = Review::new(before.clone(), new.to_owned(), Some(&(at..at + snippet.len())));
+            let placed = review.placed(new);
+            assert_eq!(placed.len(), 1);
+            assert_eq!(placed[0].removed, "    1 + 1\n");
+            assert_eq!(review.undo(None, new).unwrap().apply(new), before);
+        }
     }
 
     #[test]

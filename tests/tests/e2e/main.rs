@@ -2,6 +2,7 @@
 
 mod actions;
 mod bad_input;
+mod clients;
 mod lifecycle;
 mod meanwhile;
 mod neovim;

@@ -92,6 +92,9 @@ function M.client_config()
   local view = require('redraft.view')
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.experimental = { redraft = { applying = true, review = true } }
+  -- Before 0.12 the ghost text is ours.
+  local document = capabilities.textDocument
+  document.inlineCompletion = document.inlineCompletion or { dynamicRegistration = false }
   return {
     capabilities = capabilities,
     handlers = {
