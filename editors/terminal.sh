@@ -11,7 +11,8 @@ start_terminal() {
     tmux -S "$socket" -f /dev/null new-session -d -x 120 -y 40 -s test "$1"
 }
 
-# press KEY...: as `tmux send-keys` names them, one after another.
+# press KEY...: as `tmux send-keys` names them, one after another. Escape stands alone: with a key right behind it, a
+# terminal cannot tell it from Alt.
 press() {
     local key
     for key in "$@"; do tmux -S "$socket" send-keys -t test "$key"; done
@@ -30,12 +31,15 @@ wait_for_screen() {
     done
 }
 
-# wait_for_file FILE TEXT: until the file has this text; ends the test when it never does.
-wait_for_file() {
+# save_until FILE TEXT: saves by `:w`, in the editor's normal mode, until the file has this text; ends the test when it never does.
+save_until() {
     local end=$((SECONDS + 60))
-    while [ "$(cat "$1")" != "$2" ]; do
+    while press ':w' Enter; do
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            [ "$(cat "$1" 2>/dev/null)" != "$2" ] || return 0
+            read -rt 0.2 <> <(:) || true
+        done
         [ "$SECONDS" -lt "$end" ] || give_up "$1 is not as it should be: $(diff <(printf '%s\n' "$2") "$1")"
-        read -rt 0.1 <> <(:) || true
     done
 }
 

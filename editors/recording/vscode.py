@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes `vscode.gif` of the pictures that the test by mouse and keyboard takes.
+"""Makes `vscode/media/redraft.gif` of the pictures that the test by mouse and keyboard takes.
 
     node editors/vscode/test/ui.mjs --editors DIR --vsix FILE --out OUT --frames FRAMES
     pip install pillow && python3 editors/recording/vscode.py FRAMES
@@ -24,7 +24,7 @@ def main():
         height = image.height * WIDTH // image.width
         frames.append(image.resize((WIDTH, height), Image.Resampling.LANCZOS).quantize(COLOURS, dither=Image.Dither.NONE))
         durations.append(int(picture.stem.rsplit("-", 1)[1]))
-    out = pathlib.Path(__file__).with_name("vscode.gif")
+    out = pathlib.Path(__file__).resolve().parents[1] / "vscode/media/redraft.gif"
     frames[0].save(out, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
     print(f"{out}: {len(frames)} pictures, {out.stat().st_size >> 10} KB")
 

@@ -48,6 +48,7 @@ choose() {
             return
         fi
         press Escape
+        wait_for_screen "$1" 1 || true
     done
     give_up "Helix never offered \"$1\""
 }
@@ -56,20 +57,19 @@ wait_for_screen pasted.rs 20 || give_up "Helix did not open the file"
 # Three lines from line 16, whole.
 press : 1 6 Enter x x x
 choose "Apply suggestion"
-wait_for_screen "amount: u32" 20
-press Escape : w Enter
-wait_for_file "$work/w/pasted.rs" "$expected"
+save_until "$work/w/pasted.rs" "$expected"
 echo "ok   code action on the selected lines"
-press u : w Enter
-wait_for_file "$work/w/pasted.rs" "$(printf '%s\n\n%s' "$original" "$snippet")"
+press u
+save_until "$work/w/pasted.rs" "$(printf '%s\n\n%s' "$original" "$snippet")"
 echo "ok   undo in one step"
 
-press Escape : o Space target.rs Enter
-wait_for_screen "target.rs" 10
+press : o Space target.rs Enter
+wait_for_screen " target.rs " 10 || give_up "target.rs was not opened"
 press : o Space chat.md Enter
-wait_for_screen "chat.md" 10
+wait_for_screen " chat.md " 10 || give_up "chat.md was not opened"
 press : 5 Enter
 choose "Apply suggestion to target.rs"
-press Escape : w a Enter
-wait_for_file "$work/w/target.rs" "$expected"
+press : o Space target.rs Enter
+wait_for_screen " target.rs " 10 || give_up "target.rs was not opened"
+save_until "$work/w/target.rs" "$expected"
 echo "ok   code action in a Markdown block"

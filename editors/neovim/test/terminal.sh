@@ -41,6 +41,5 @@ wait_for_screen "    a * 2" 5 || give_up "the new line is not shown"
 echo "ok   a selected snippet, with the old line above the new one"
 press ':RedraftKeep!' Enter
 wait_until kept
-press ':w' Enter
-wait_for_file "$work/workspace/pasted.rs" "${original/a + a/a * 2}"
+save_until "$work/workspace/pasted.rs" "${original/a + a/a * 2}"
 echo "ok   kept and saved"

@@ -181,29 +181,6 @@ local tests = {
     assert(buffer() == long)
     settings({ route = 'auto' })
   end },
-  { 'ghost text is shown and accepted', function()
-    if not require('redraft').client().server_capabilities.inlineCompletionProvider then
-      error('the server offers no ghost text')
-    end
-    open('pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    \n}\n')
-    local before = buffer()
-    vim.api.nvim_win_set_cursor(0, { 6, 3 })
-    -- Insert mode does not go on in a script: the keys are pressed by a timer while the editor waits for them.
-    local timer, tries, ok = assert(vim.uv.new_timer()), 0, false
-    timer:start(500, 250, vim.schedule_wrap(function()
-      tries = tries + 1
-      ok = ok or buffer() ~= before
-      if ok or tries > 160 then
-        timer:stop()
-        vim.api.nvim_input('<Esc>')
-      elseif require('redraft').accept() then
-        ok = false
-      end
-    end))
-    vim.api.nvim_feedkeys('A', 'xt!', false)
-    wait_for('accepted ghost text', function() return ok end, 60)
-    assert(buffer():find('a %- b'), buffer())
-  end },
   { 'the status and the speed are told', function()
     notices = {}
     vim.lsp.handlers['window/showMessage'] = function(_, params) table.insert(notices, params.message) end

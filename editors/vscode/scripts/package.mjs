@@ -36,4 +36,4 @@ run('tsc', '--noEmit');
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
 const out = values.out ?? path.join(root, `redraft-${values.target}.vsix`);
 fs.mkdirSync(path.dirname(path.resolve(out)), { recursive: true });
-run('vsce', 'package', '--no-dependencies', '--skip-license', '--allow-missing-repository', '--target', values.target, '--out', out);
+run('vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--skip-license', '--allow-missing-repository', '--target', values.target, '--out', out);

@@ -17,6 +17,26 @@ const ORIGINAL = fs.readFileSync(path.join(examples, 'inventory.rs'), 'utf8');
 const REPLY = fs.readFileSync(path.join(examples, 'inventory.suggestion.md'), 'utf8');
 /** The one function of it, as a person would copy it. */
 const SNIPPET = /^ {4}\/\/\/ Takes[^]*?^ {4}\}\n/m.exec(REPLY)[0];
+/** A file that takes the model a while, with the change near its top. */
+const LONG =
+  `/// A counter.
+pub struct Counter {
+    count: u32,
+}
+
+impl Counter {
+    pub fn new() -> Self {
+        Counter { count: 0 }
+    }
+
+    pub fn add(&mut self) {
+        self.count += 1;
+        println!("now {}", self.count);
+    }
+}
+` + Array.from({ length: 40 }, (_, n) => `\npub fn helper_${n}() -> u32 {\n    ${n}\n}\n`).join('');
+const COUNTER_SNIPPET =
+  '    pub fn add(&mut self, amount: u32) {\n        self.count += amount;\n        println!("now {}", self.count);\n    }\n';
 /** Lines of the edit that the example's suggestion stands for. */
 const CHANGED = 'Result<(), String>';
 
@@ -157,17 +177,19 @@ const stepsWithModel = {
   async 'an apply is watched and cancelled'() {
     await openFile('long.rs');
     const before = await saved('long.rs');
-    await clipboard('pub fn helper_2(x: u32) -> u32 {\n    x * 2 + 1\n}\n');
+    await record(900);
+    await clipboard(COUNTER_SNIPPET);
     await palette('Redraft: Apply Suggestion from the Clipboard');
     const item = page.locator('.statusbar-item', { hasText: 'tokens/s' }).filter({ hasText: 'Redraft:' });
     await item.first().waitFor({ timeout: 60_000 });
     // What is about to come is drawn by style sheets alone.
     await until('the change before it lands', () =>
       page.evaluate(() =>
-        [...document.querySelectorAll('.view-line span')].some((part) => getComputedStyle(part, '::after').content.includes('+ 1')),
+        [...document.querySelectorAll('.view-line span')].some((part) => getComputedStyle(part, '::after').content.includes('amount')),
       ),
     );
     await shot('applying');
+    await record(1800);
     await item.first().click();
     await until('the end', async () => (await item.count()) === 0);
     if ((await saved('long.rs')) !== before) throw new Error('a cancelled apply has changed the file');
@@ -245,9 +267,9 @@ async function firstStart() {
   }
 }
 
-const long = Array.from({ length: 60 }, (_, n) => `pub fn helper_${n}(x: u32) -> u32 {\n    x * ${n}\n}\n`).join('\n');
 const unsure = `struct Left {\n    count: u32,\n}\n\nimpl Left {\n    fn new() -> Self {\n        Self { count: 0 }\n    }\n\n    fn size(&self) -> u32 {\n        self.count\n    }\n\n    fn clear(&mut self) {\n        self.count = 0;\n    }\n}\n`;
-const files = { 'menu.rs': ORIGINAL, 'clipboard.rs': ORIGINAL, 'long.rs': long, 'unsure.rs': unsure };
+const ghost = 'pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    \n}\n';
+const files = { 'ghost.rs': ghost, 'menu.rs': ORIGINAL, 'clipboard.rs': ORIGINAL, 'long.rs': LONG, 'unsure.rs': unsure };
 const failed = [];
 const attempt = async (name, run) => {
   if (values.only !== undefined && !name.includes(values.only)) return;

@@ -248,4 +248,16 @@ mod tests {
             assert_eq!(config, Config::default());
         }
     }
+
+    /// What the editors' settings say is the default, and that there is such a setting.
+    #[test]
+    fn the_editors_describe_these_settings() {
+        let package: Value =
+            serde_json::from_str(include_str!("../../../editors/vscode/package.json")).unwrap();
+        let properties = package["contributes"]["configuration"]["properties"].as_object().unwrap();
+        let defaults = properties.iter().map(|(key, described)| (key.clone(), described["default"].clone()));
+        let mut config = Config::default();
+        assert_eq!(config.update(&Value::Object(defaults.collect())), Vec::<String>::new());
+        assert_eq!(config, Config::default());
+    }
 }

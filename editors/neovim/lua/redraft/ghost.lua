@@ -21,14 +21,21 @@ local function cancel()
   end
 end
 
+local function text_of(item) return type(item.insertText) == 'table' and item.insertText.value or item.insertText end
+
+---The byte of a position's column in the line that the cursor is in.
+local function byte(bufnr, position, encoding)
+  local line = vim.api.nvim_buf_get_lines(bufnr, position.line, position.line + 1, false)[1] or ''
+  if encoding == 'utf-8' then return position.character end
+  return vim.str_byteindex(line, position.character, encoding == 'utf-16')
+end
+
 ---The part of an item's text that is not in the buffer yet.
 local function rest(item, bufnr, position, encoding)
-  local text = type(item.insertText) == 'table' and item.insertText.value or item.insertText
+  local text = text_of(item)
   if not item.range or item.range.start.line ~= position.line then return text end
-  local start = item.range.start
   local line = vim.api.nvim_buf_get_lines(bufnr, position.line, position.line + 1, false)[1] or ''
-  local index = function(column) return encoding == 'utf-8' and column or vim.str_byteindex(line, column, encoding == 'utf-16') end
-  local typed = line:sub(index(start.character) + 1, index(position.character))
+  local typed = line:sub(byte(bufnr, item.range.start, encoding) + 1, byte(bufnr, position, encoding))
   return vim.startswith(text, typed) and text:sub(#typed + 1) or nil
 end
 
@@ -79,20 +86,12 @@ function M.accept()
   -- An expression mapping may not change the buffer itself.
   vim.schedule(function()
     clear()
-    local at = { start = now.params.position, ['end'] = now.params.position }
-    local text = type(now.item.insertText) == 'table' and now.item.insertText.value or now.item.insertText
-    local range = now.item.range or at
-    local lines = vim.split(text, '\n')
-    local tail = vim.api.nvim_buf_line_count(now.bufnr)
-    local line = vim.api.nvim_buf_get_lines(now.bufnr, now.cursor[1] - 1, now.cursor[1], false)[1]
-    local after = #line - now.cursor[2]
-    vim.lsp.util.apply_text_edits({ { range = range, newText = text } }, now.bufnr, now.client.offset_encoding)
-    local row = range.start.line + #lines
-    local width = #(vim.api.nvim_buf_get_lines(now.bufnr, row - 1, row, false)[1] or '')
-    -- What stood behind the cursor stands behind it still, unless it was replaced.
-    local replaced_to_end = range['end'].line > range.start.line or vim.deep_equal(range['end'], now.params.position) == false
-    local column = replaced_to_end and #lines[#lines] or width - after
-    vim.api.nvim_win_set_cursor(0, { math.min(row, math.max(tail, vim.api.nvim_buf_line_count(now.bufnr))), math.max(column, 0) })
+    local position, encoding = now.params.position, now.client.offset_encoding
+    local range = now.item.range or { start = position, ['end'] = position }
+    local lines = vim.split(text_of(now.item), '\n')
+    local column = #lines[#lines] + (#lines == 1 and byte(now.bufnr, range.start, encoding) or 0)
+    vim.lsp.util.apply_text_edits({ { range = range, newText = text_of(now.item) } }, now.bufnr, encoding)
+    vim.api.nvim_win_set_cursor(0, { range.start.line + #lines, column })
     if now.item.command then
       redraft().request(now.client, 'workspace/executeCommand', {
         command = now.item.command.command,
@@ -102,9 +101,6 @@ function M.accept()
   end)
   return true
 end
-
----Whether ghost text is on the screen.
-function M.visible() return shown ~= nil end
 
 function M.enable()
   timer = timer or assert(vim.uv.new_timer())
