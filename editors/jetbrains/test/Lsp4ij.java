@@ -158,7 +158,7 @@ public class Lsp4ij {
     }
 
     static <T> T get(CompletableFuture<T> future) throws Exception {
-        return future.get(120, TimeUnit.SECONDS);
+        return future.get(300, TimeUnit.SECONDS);
     }
 
     static void check(boolean holds, Object what) {
