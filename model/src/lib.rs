@@ -20,7 +20,7 @@ pub mod transformer;
 pub mod tuning;
 pub mod worker;
 
-pub use decode::{DecoderKind, Stats, StopReason};
+pub use decode::{Completed, CompletionRequest, DecoderKind, Judge, Stats, StopReason};
 pub use error::ModelError;
 pub use score::{ScoreRequest, Scores};
 pub use worker::{

@@ -10,8 +10,8 @@ use redraft_model::tokenizer::Tokenizer;
 use redraft_model::transformer::Transformer;
 use redraft_model::tuning::{Costs, Measurement, Progress, SIZES};
 use redraft_model::{
-    DecoderKind, DraftSources, EngineOptions, Event, Finished, GenerateRequest, ModelError, ModelHandle,
-    Priority, StopReason,
+    Completed, CompletionRequest, DecoderKind, DraftSources, EngineOptions, Event, Finished, GenerateRequest,
+    Judge, ModelError, ModelHandle, Priority, StopReason,
 };
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
@@ -199,13 +199,9 @@ fn every_request_is_answered_and_the_urgent_one_first() {
     let mut apply = model.submit(request(&model, DecoderKind::Autoregressive));
     let first = apply.blocking_recv().unwrap();
     assert!(!matches!(first, Event::Finished(_)));
-    let completion = GenerateRequest {
-        max_tokens: 4,
-        priority: Priority::Completion,
-        ..request(&model, DecoderKind::Autoregressive)
-    };
-    let (short, _) = run(&model, completion);
-    assert!(expected.starts_with(&short));
+    let prompt = request(&model, DecoderKind::Autoregressive).prompt;
+    let (short, _) = complete(&model, prompt, "", 4);
+    assert!(!short.is_empty() && expected.starts_with(&short));
     let (mut text, mut events) = (String::new(), 0);
     while let Some(event) = apply.blocking_recv() {
         events += 1;
@@ -345,11 +341,79 @@ fn what_was_read_ahead_is_read_again_from_the_first_change_only() {
     assert!(common * 10 > prefix_len * 8, "{common} of {prefix_len}");
     assert_eq!(cached(reading_ahead(&model, &typed)), common);
     // A completion elsewhere works in a cache of its own.
-    let completion = GenerateRequest { priority: Priority::Completion, ..edit(&model, ORIGINAL) };
-    assert_eq!(cached(completion), 0);
+    let (_, completed) = complete(&model, edit(&model, ORIGINAL).prompt, "", 4);
+    assert_eq!(completed.stats.cached_tokens, 0);
     let (_, prefix_len) = prompt_for(&model, &typed);
     assert_eq!(cached(edit(&model, &typed)), prefix_len, "the edit starts with the suggestion");
     assert_eq!(cached(reading_ahead(&model, &typed)), prefix_len - 1, "and leaves the file where it was");
+}
+
+/// Completes, and gives the text that the judge heard.
+fn complete(model: &ModelHandle, prompt: Vec<u32>, begun: &str, max_tokens: usize) -> (String, Completed) {
+    let (heard, text) = std::sync::mpsc::channel();
+    let request = CompletionRequest {
+        prompt,
+        begun: begun.to_owned(),
+        max_tokens,
+        judge: Box::new(move |text, log_prob| {
+            assert!((-40.0..=0.0).contains(&log_prob), "{log_prob}");
+            heard.send(text.to_owned()).is_ok()
+        }),
+        ahead: false,
+        draft: true,
+        cancel: CancellationToken::new(),
+    };
+    let completed = model.complete(request).blocking_recv().unwrap().unwrap();
+    (text.iter().collect(), completed)
+}
+
+/// Wherever the text is cut, the completion goes on with the same text as if it had not been.
+#[test]
+fn a_word_that_was_begun_is_completed() {
+    if !slow() {
+        return;
+    }
+    let model = ModelHandle::load(&model_file("smollm2-135m"), &EngineOptions::default()).unwrap();
+    let tokenizer = model.tokenizer();
+    let code = "fn add(left: u32, right: u32) -> u32 {\n    left + right\n}\n\nfn subtract(left: u32, ri";
+    let (whole, _) = complete(&model, tokenizer.encode(&code[..code.len() - 3]), "", 12);
+    assert!(whole.starts_with(" right"), "{whole}");
+    for cut in 1..whole.len().min(12) {
+        let text = format!("{}{}", &code[..code.len() - 3], &whole[..cut]);
+        let word = tokenizer.last_word(&text);
+        let (rest, completed) = complete(&model, tokenizer.encode(&text[..word]), &text[word..], 12);
+        assert!(whole[cut..].starts_with(&rest) || rest.starts_with(&whole[cut..]), "{text} + {rest}");
+        assert!(completed.stats.forwards <= completed.stats.tokens);
+    }
+}
+
+#[test]
+fn the_judge_ends_a_completion_without_another_forward() {
+    if !slow() {
+        return;
+    }
+    let model = ModelHandle::load(&model_file("smollm2-135m"), &EngineOptions::default()).unwrap();
+    let mut left = 3;
+    let request = |judge| CompletionRequest {
+        prompt: model.tokenizer().encode("fn main() {"),
+        begun: String::new(),
+        max_tokens: 50,
+        judge,
+        ahead: true,
+        draft: false,
+        cancel: CancellationToken::new(),
+    };
+    let judge: Judge = Box::new(move |_, _| {
+        left -= 1;
+        left > 0
+    });
+    let completed = model.complete(request(judge)).blocking_recv().unwrap().unwrap();
+    assert_eq!((completed.stop, completed.stats.tokens), (StopReason::StopString, 3));
+    assert_eq!(completed.stats.forwards, 3);
+    let cancelled = request(Box::new(|_, _| true));
+    cancelled.cancel.cancel();
+    let completed = model.complete(cancelled).blocking_recv().unwrap().unwrap();
+    assert_eq!(completed.stop, StopReason::Cancelled);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod complete;
 pub mod guard;
 pub mod lsp;
 pub mod merge;

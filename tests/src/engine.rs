@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use redraft_server::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, RouteTaken};
+use redraft_server::complete::{Plan, WriteError, Written};
 use redraft_server::lsp::{Availability, Engine, Step};
 use redraft_server::session::ModelConfig;
 use tokio::sync::Semaphore;
@@ -49,12 +50,44 @@ impl Running {
     }
 }
 
+/// A completion that has reached the engine.
+pub struct Writing {
+    /// What was asked.
+    pub plan: Plan,
+    /// Whether nobody waits for it yet.
+    pub ahead: bool,
+    /// The server's token for it.
+    pub cancel: CancellationToken,
+    text: std::sync::mpsc::Sender<WritingOrder>,
+}
+
+enum WritingOrder {
+    SoFar(String),
+    Finish(String),
+}
+
+impl Writing {
+    /// Says that so much is written.
+    pub fn so_far(&self, text: impl Into<String>) {
+        // As below.
+        let _ = self.text.send(WritingOrder::SoFar(text.into()));
+    }
+
+    /// Ends it with this text, of which the engine is as good as sure.
+    pub fn finish(&self, text: impl Into<String>) {
+        // A completion that was cancelled takes no text any more.
+        let _ = self.text.send(WritingOrder::Finish(text.into()));
+    }
+}
+
 /// The stand-in. Without a model it is never sure, so that each apply comes to the model; there it does as told.
 pub struct Scripted {
     turn: Semaphore,
     running: UnboundedSender<Running>,
     availability: Mutex<Availability>,
     prepared: tokio::sync::watch::Sender<Vec<ApplyRequest>>,
+    writing: UnboundedSender<Writing>,
+    writings: Mutex<Option<UnboundedReceiver<Writing>>>,
     fetched: (std::sync::mpsc::Sender<()>, Mutex<std::sync::mpsc::Receiver<()>>),
 }
 
@@ -63,11 +96,14 @@ impl Scripted {
     pub fn new() -> (Arc<Self>, UnboundedReceiver<Running>) {
         let (running, receiver) = unbounded_channel();
         let (fetched, waits) = std::sync::mpsc::channel();
+        let (writing, writings) = unbounded_channel();
         let engine = Self {
             turn: Semaphore::new(1),
             running,
             availability: Mutex::new(Availability::Ready),
             prepared: tokio::sync::watch::Sender::default(),
+            writing,
+            writings: Mutex::new(Some(writings)),
             fetched: (fetched, Mutex::new(waits)),
         };
         (Arc::new(engine), receiver)
@@ -76,6 +112,11 @@ impl Scripted {
     /// Says how it is with the model from now on.
     pub fn set_availability(&self, availability: Availability) {
         *self.availability.lock().unwrap() = availability;
+    }
+
+    /// The completions that reach it, given once; without a listener they have nothing to add.
+    pub fn completions(&self) -> UnboundedReceiver<Writing> {
+        self.writings.lock().unwrap().take().expect("asked for once")
     }
 
     /// Lets a fetch come to its end.
@@ -152,6 +193,34 @@ impl Engine for Scripted {
                 Ok(Order::Finish(output)) => return Ok(applied(output, None)),
                 Ok(Order::Ask(output, why)) => return Ok(applied(output, Some(why))),
                 Ok(Order::Crash) => panic!("the test has the engine panic"),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn complete(
+        &self,
+        plan: &Plan,
+        ahead: bool,
+        cancel: &CancellationToken,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Option<Result<Written, WriteError>> {
+        if *self.availability.lock().unwrap() != Availability::Ready {
+            return None;
+        }
+        let (text, received) = std::sync::mpsc::channel();
+        let writing = Writing { plan: plan.clone(), ahead, cancel: cancel.clone(), text };
+        if self.writing.send(writing).is_err() {
+            return Some(Ok(Written::default()));
+        }
+        loop {
+            match received.recv_timeout(std::time::Duration::from_millis(5)) {
+                _ if cancel.is_cancelled() => return Some(Err(WriteError::Cancelled)),
+                Ok(WritingOrder::SoFar(text)) => on_text(&text),
+                Ok(WritingOrder::Finish(text)) => {
+                    let tokens = vec![(text.len(), -0.01)];
+                    return Some(Ok(Written { text, tokens, ..Written::default() }));
+                }
                 Err(_) => {}
             }
         }

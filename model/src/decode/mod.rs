@@ -3,9 +3,12 @@
 //! The decoders differ in what they draft and in nothing else. Every drafted token is checked against the model's own
 //! choice, and a position's logits do not depend on the chunk, so all decoders give the same tokens.
 
+mod completion;
 mod speculative_edit;
 mod stop;
 
+pub(crate) use completion::Completion;
+pub use completion::{Completed, CompletionRequest, Judge};
 pub use speculative_edit::SpeculativeEdit;
 
 use crate::error::ModelError;
@@ -123,6 +126,8 @@ pub struct Generation<'t> {
     max_tokens: usize,
     /// Prompt tokens in one forward; cancellation is looked at between two.
     prefill_chunk: usize,
+    /// Tokens in any forward: fewer while something more urgent may come at any time.
+    longest: usize,
     end_tokens: &'t [u32],
     drafter: Box<dyn Drafter>,
     detokenizer: Option<StreamDecoder<'t>>,
@@ -148,6 +153,7 @@ impl<'t> Generation<'t> {
             tokens: prompt,
             max_tokens,
             prefill_chunk: prefill_chunk.max(1),
+            longest: usize::MAX,
             end_tokens: tokenizer.eos_ids(),
             drafter,
             detokenizer: Some(StreamDecoder::new(tokenizer)),
@@ -155,6 +161,11 @@ impl<'t> Generation<'t> {
             stats,
             started: false,
         }
+    }
+
+    /// Lets no forward from now on have more than `tokens` tokens. The text does not depend on it.
+    pub fn limit_forwards(&mut self, tokens: usize) {
+        self.longest = tokens.max(1);
     }
 
     /// Costs so far.
@@ -196,7 +207,7 @@ impl<'t> Generation<'t> {
                 return Err(ModelError::ContextOverflow { needed, capacity: cache.capacity() });
             }
         }
-        let end = self.prompt_len.min(done + self.prefill_chunk);
+        let end = self.prompt_len.min(done + self.prefill_chunk.min(self.longest));
         model.forward(cache, &self.tokens[done..end])?;
         if end < self.prompt_len {
             return Ok(Step::Prefill { done: end });
@@ -218,7 +229,8 @@ impl<'t> Generation<'t> {
             return Ok(Vec::new());
         }
         let mut draft = self.drafter.propose(&self.tokens[self.prompt_len..]);
-        draft.truncate((self.max_tokens - self.output().len()).saturating_sub(1).min(room));
+        let most = (self.max_tokens - self.output().len()).saturating_sub(1);
+        draft.truncate(most.min(room).min(self.longest - 1));
         draft.insert(0, self.tokens[held]);
         Ok(draft)
     }

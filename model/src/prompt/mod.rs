@@ -6,7 +6,7 @@
 mod fim;
 mod rewrite;
 
-pub use fim::{FIM_FAMILIES, FimFamily, FimOrder};
+pub use fim::{FIM_FAMILIES, FimFamily, FimOrder, FimPrompt, OtherFile, RenderedFim};
 pub use rewrite::{Rendered, RewritePrompt};
 
 use candle_core::quantized::gguf_file::Content;

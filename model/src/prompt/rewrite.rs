@@ -104,12 +104,12 @@ const TASK: &str = "Lines such as `... existing code ...` in the edit stand for 
                     are. Write the whole file with the edit applied. Change nothing else.";
 
 /// The text with a line break at its end.
-fn ended(text: &str) -> String {
+pub(super) fn ended(text: &str) -> String {
     if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
 }
 
 /// A fence that no line of the texts begins with.
-fn fence_around(texts: &[&str]) -> String {
+pub(super) fn fence_around(texts: &[&str]) -> String {
     let backticks = |line: &str| line.len() - line.trim_start_matches('`').len();
     let longest = texts.iter().flat_map(|text| text.lines()).map(backticks).max().unwrap_or(0);
     "`".repeat(longest.max(2) + 1)

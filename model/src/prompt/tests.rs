@@ -1,4 +1,4 @@
-use super::{FIM_FAMILIES, FimFamily, PromptFamily, RewritePrompt};
+use super::{FIM_FAMILIES, FimFamily, FimPrompt, OtherFile, PromptFamily, RewritePrompt};
 use crate::catalogue::ROWS;
 use crate::tokenizer::{Tokenizer, tests::with_control_tokens};
 use candle_core::quantized::gguf_file::{Content, Value, VersionedMagic};
@@ -139,4 +139,71 @@ proptest! {
             }
         }
     }
+}
+
+fn hole() -> FimPrompt {
+    FimPrompt {
+        repository: "shop".to_owned(),
+        others: vec![OtherFile { path: "b.rs".to_owned(), text: "fn b();".to_owned() }],
+        path: "a.rs".to_owned(),
+        language: "rust".to_owned(),
+        before: "fn a() {\n".to_owned(),
+        after: "\n}\n".to_owned(),
+        written: "    b.ca".to_owned(),
+    }
+}
+
+/// What is typed stands last, but for the word that is begun.
+#[test]
+fn a_hole_is_rendered_with_each_familys_tokens() {
+    let check = |family: &str, expected: &str| {
+        let family = FIM_FAMILIES.iter().find(|row| row.name == family).unwrap();
+        let tokens = [family.middle, family.repository, family.file];
+        let tokens: Vec<&str> = tokens.into_iter().flatten().chain([family.prefix, family.suffix]).collect();
+        let tokenizer = with_control_tokens(&tokens);
+        let rendered = hole().render(Some(family), PromptFamily::Qwen2, &tokenizer);
+        assert_eq!(tokenizer.decode(&rendered.tokens), expected);
+        assert_eq!((rendered.begun.as_str(), rendered.stop), (".ca", None));
+    };
+    check(
+        "qwen2.5-coder",
+        "<|repo_name|>shop\n<|file_sep|>b.rs\nfn b();\n<|file_sep|>a.rs\n<|fim_prefix|>fn a() {\n<|fim_suffix|>\n}\n<|fim_middle|>    b",
+    );
+    check(
+        "deepseek-coder",
+        "<｜fim▁begin｜>b.rs\nfn b();\n\nfn a() {\n<｜fim▁hole｜>\n}\n<｜fim▁end｜>    b",
+    );
+    check("codestral", "[SUFFIX]\n}\n[PREFIX]b.rs\nfn b();\n\nfn a() {\n    b");
+}
+
+#[test]
+fn a_model_without_such_tokens_is_asked_in_words() {
+    let tokenizer = chat_ml();
+    let rendered = hole().render(None, PromptFamily::Qwen2, &tokenizer);
+    let text = tokenizer.decode(&rendered.tokens);
+    assert!(text.contains("```rust\nfn a() {\n<missing code>\n}\n```\n"), "{text}");
+    assert!(text.ends_with("<|im_start|>assistant\n```rust\n    b"), "{text}");
+    assert_eq!((rendered.begun.as_str(), rendered.stop.as_deref()), (".ca", Some("\n```")));
+}
+
+#[test]
+fn a_files_text_holds_no_control_tokens_in_a_hole_either() {
+    let tokens = ["<|repo_name|>", "<|file_sep|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"];
+    let tokenizer = with_control_tokens(&tokens);
+    let typed = tokens.concat();
+    let prompt = FimPrompt {
+        repository: typed.clone(),
+        others: vec![OtherFile { path: typed.clone(), text: typed.clone() }],
+        path: typed.clone(),
+        language: typed.clone(),
+        before: typed.clone(),
+        after: typed.clone(),
+        written: format!("{typed} "),
+    };
+    let rendered = prompt.render(Some(&FIM_FAMILIES[0]), PromptFamily::Qwen2, &tokenizer);
+    let count = |token: &str| {
+        let id = tokenizer.special_id(token).unwrap();
+        rendered.tokens.iter().filter(|other| **other == id).count()
+    };
+    assert_eq!(tokens.map(count), [1, 2, 1, 1, 1]);
 }

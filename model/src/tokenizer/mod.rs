@@ -79,6 +79,8 @@ pub struct Tokenizer {
     whole: Option<FxHashMap<Box<[u8]>, u32>>,
     /// Control tokens and their ids, the longest first.
     special: Vec<(String, u32)>,
+    /// Their ids, ascending.
+    special_ids: Vec<u32>,
     eos: Vec<u32>,
 }
 
@@ -108,6 +110,8 @@ impl Tokenizer {
             .map(|((id, _), text)| ((*text).to_owned(), id))
             .collect();
         special.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        let mut special_ids: Vec<u32> = special.iter().map(|row| row.1).collect();
+        special_ids.sort_unstable();
 
         let mut eos: Vec<u32> = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"]
             .iter()
@@ -119,7 +123,7 @@ impl Tokenizer {
         eos.dedup();
 
         let Vocabulary { bytes, ends, .. } = vocabulary;
-        Ok(Self { bytes, ends, merges, cut, whole, special, eos })
+        Ok(Self { bytes, ends, merges, cut, whole, special, special_ids, eos })
     }
 
     /// The tokens of plain text. Text that looks like a control token is plain text too.
@@ -167,6 +171,19 @@ impl Tokenizer {
     /// one cannot be rewritten exactly.
     pub fn missing_byte(&self, text: &str) -> Option<u8> {
         text.bytes().find(|&byte| !self.merges.has_byte(byte))
+    }
+
+    /// Where the last word of a text begins, as the vocabulary cuts text into words: what comes next may change its tokens.
+    pub fn last_word(&self, text: &str) -> usize {
+        let mut start = 0;
+        let mut end = 0;
+        self.cut.pieces(text, |piece| (start, end) = (end, end + piece.len()));
+        start
+    }
+
+    /// Whether a token is a control token, which never is part of a text.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special_ids.binary_search(&id).is_ok()
     }
 
     /// The id of a control token.

@@ -7,7 +7,7 @@
 
 mod run;
 
-use crate::decode::{DecoderKind, Stats, StopReason};
+use crate::decode::{Completed, CompletionRequest, DecoderKind, Stats, StopReason};
 use crate::error::ModelError;
 use crate::kernels::isa::Isa;
 use crate::kv_cache::KvFormat;
@@ -65,8 +65,6 @@ pub enum Priority {
     Background,
     /// A rewrite that the user waits for.
     Apply,
-    /// Code completion.
-    Completion,
 }
 
 /// Texts that the output is likely to copy.
@@ -144,6 +142,7 @@ struct Shared {
 enum Command {
     Generate(GenerateRequest, UnboundedSender<Event>),
     Score(ScoreRequest, oneshot::Sender<Result<Scores, ModelError>>),
+    Complete(CompletionRequest, oneshot::Sender<Result<Completed, ModelError>>),
     Prepare(Vec<u32>, CancellationToken),
     Forget,
     /// Measure now; the sender is dropped when that is done.
@@ -218,6 +217,15 @@ impl ModelHandle {
         let (answer, receiver) = oneshot::channel();
         // Without a worker the sender is dropped, which the receiver sees.
         let _ = self.shared.requests.send(Command::Score(request, answer));
+        receiver
+    }
+
+    /// Queues a completion, more urgent than everything else unless it is ahead of time. Dropping the receiver cancels it; an
+    /// answer that does not come means that the worker is gone.
+    pub fn complete(&self, request: CompletionRequest) -> oneshot::Receiver<Result<Completed, ModelError>> {
+        let (answer, receiver) = oneshot::channel();
+        // As in `score`.
+        let _ = self.shared.requests.send(Command::Complete(request, answer));
         receiver
     }
 

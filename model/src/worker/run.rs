@@ -2,7 +2,8 @@
 
 use super::{Command, EngineOptions, Event, Finished, GenerateRequest, Priority};
 use crate::decode::{
-    DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Step, StopReason, decode_together,
+    Completed, Completion, DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Step, StopReason,
+    decode_together,
 };
 use crate::error::ModelError;
 use crate::kernels::pool::{Pool, in_background};
@@ -24,6 +25,11 @@ use tokio_util::sync::CancellationToken;
 const QUIET: Duration = Duration::from_secs(1);
 /// No further round of [`Command::Measure`] is begun after this.
 const FIRST: Duration = Duration::from_millis(1200);
+
+/// Someone types when a completion was asked for so recently; the next one may come at any time.
+const TYPING: Duration = Duration::from_secs(2);
+/// Tokens in a forward of other work while someone types.
+const WHILE_TYPING: usize = 32;
 
 /// A request being worked on.
 struct Job<'t> {
@@ -49,6 +55,10 @@ pub(super) struct Worker<'t> {
     jobs: Vec<Job<'t>>,
     /// Texts to be scored, one request after the other, in the rewrites' first cache.
     scorings: VecDeque<(Scoring, oneshot::Sender<Result<Scores, ModelError>>)>,
+    /// Completions, the one that is next in front; they share the first cache.
+    completions: VecDeque<(Completion<'t>, oneshot::Sender<Result<Completed, ModelError>>)>,
+    /// When a completion was last asked for.
+    typed: Option<Instant>,
     /// Threads that give way to other programs, for work that nobody waits for.
     background: Option<Pool>,
     kept: Kept,
@@ -79,6 +89,8 @@ impl<'t> Worker<'t> {
             caches: (0..=side_by_side).map(|_| None).collect(),
             jobs: Vec::new(),
             scorings: VecDeque::new(),
+            completions: VecDeque::new(),
+            typed: None,
             background: None,
             costs: kept.costs(model.threads()).unwrap_or_else(Costs::assumed),
             compare_threads: options.threads.is_none(),
@@ -92,7 +104,7 @@ impl<'t> Worker<'t> {
 
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         loop {
-            if self.jobs.is_empty() && self.scorings.is_empty() {
+            if self.jobs.is_empty() && self.scorings.is_empty() && self.completions.is_empty() {
                 let command = if self.rounds > 0 {
                     commands.recv_timeout(self.pause)
                 } else {
@@ -154,6 +166,24 @@ impl<'t> Worker<'t> {
             Command::Score(request, answer) => {
                 self.give_up_background();
                 self.scorings.push_back((Scoring::new(request), answer));
+            }
+            Command::Complete(request, answer) => {
+                if request.prompt.is_empty() {
+                    let error = ModelError::Unsupported("the prompt is empty".to_owned());
+                    // A receiver that is gone wants no answer.
+                    let _ = answer.send(Err(error));
+                    return;
+                }
+                let ahead = request.ahead;
+                if !ahead {
+                    self.typed = Some(Instant::now());
+                }
+                let completion = Completion::new(self.tokenizer, request, &self.costs);
+                if ahead {
+                    self.completions.push_back((completion, answer));
+                } else {
+                    self.completions.push_front((completion, answer));
+                }
             }
             Command::Prepare(prefix, cancel) => {
                 self.give_up_background();
@@ -252,6 +282,14 @@ impl<'t> Worker<'t> {
                 self.scorings.push_back((scoring, answer));
             }
         }
+        for (completion, answer) in std::mem::take(&mut self.completions) {
+            if completion.cancel.is_cancelled() || answer.is_closed() {
+                // As above.
+                let _ = answer.send(Ok(completion.finish(StopReason::Cancelled)));
+            } else {
+                self.completions.push_back((completion, answer));
+            }
+        }
         self.jobs.retain(|job| {
             let unheard = job.events.as_ref().is_some_and(UnboundedSender::is_closed);
             let cancelled = job.cancel.is_cancelled() || unheard;
@@ -264,11 +302,17 @@ impl<'t> Worker<'t> {
 
     /// One forward of the most urgent jobs; of equals, those that came first.
     fn advance(&mut self) {
-        let urgent = self.jobs.iter().map(|job| job.priority).max();
-        if urgent != Some(Priority::Completion)
-            && let Some((scoring, answer)) = self.scorings.pop_front()
-        {
+        if self.completions.front().is_some_and(|(completion, _)| !completion.ahead) {
+            self.complete(Priority::Apply);
+            return;
+        }
+        if let Some((scoring, answer)) = self.scorings.pop_front() {
             self.score(scoring, answer);
+            return;
+        }
+        let urgent = self.jobs.iter().map(|job| job.priority).max();
+        if urgent != Some(Priority::Apply) && !self.completions.is_empty() {
+            self.complete(Priority::Background);
             return;
         }
         let Some(urgent) = urgent else { return };
@@ -281,8 +325,8 @@ impl<'t> Worker<'t> {
             group = vec![*reading];
         }
         let steps = caught(|| match urgent {
-            Priority::Background => self.step_in_background(&group),
-            Priority::Apply | Priority::Completion => self.step(&group),
+            Priority::Background => self.in_background(|worker| worker.step(&group)),
+            Priority::Apply => self.step(&group),
         });
         let mut over = Vec::new();
         match steps {
@@ -329,11 +373,37 @@ impl<'t> Worker<'t> {
         }
     }
 
+    /// One forward of the first completion.
+    fn complete(&mut self, priority: Priority) {
+        let Some((mut completion, answer)) = self.completions.pop_front() else { return };
+        let step = |worker: &mut Self| {
+            let (model, kv, context) = (&mut worker.model, worker.kv, worker.context);
+            let config = model.config();
+            let cache = worker.caches[0].get_or_insert_with(|| KvCache::new(config, kv, context));
+            completion.step(model, cache)
+        };
+        let done = caught(|| match priority {
+            Priority::Background => self.in_background(step),
+            Priority::Apply => {
+                let mut step = step;
+                step(self)
+            }
+        });
+        match done {
+            Ok(None) => self.completions.push_front((completion, answer)),
+            // In the other cases a receiver that is gone wants no answer.
+            Ok(Some(stop)) => drop(answer.send(Ok(completion.finish(stop)))),
+            Err(error) => {
+                self.caches[0].iter_mut().for_each(|cache| cache.truncate(0));
+                drop(answer.send(Err(error)));
+            }
+        }
+    }
+
     /// Gives each job of `group`, all of one priority, a cache that no other of them works in, if it has none yet.
     fn assign_caches(&mut self, group: &[usize]) {
         for &index in group {
             let free = match self.jobs[index].priority {
-                Priority::Completion => 0,
                 Priority::Background => 1,
                 Priority::Apply => (1..=self.side_by_side)
                     .find(|cache| group.iter().all(|of| self.jobs[*of].cache != Some(*cache)))
@@ -343,19 +413,22 @@ impl<'t> Worker<'t> {
         }
     }
 
-    /// As [`Worker::step`], on threads that give way to the editor and other programs.
-    fn step_in_background(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
+    /// Runs one forward on threads that give way to the editor and other programs.
+    fn in_background<T: Send>(&mut self, work: impl FnOnce(&mut Self) -> T + Send) -> T {
         let threads = self.model.threads();
         let mut pool = self.background.take().unwrap_or_else(|| Pool::background(threads));
         self.model.swap_pool(&mut pool);
-        let steps = catch_unwind(AssertUnwindSafe(|| in_background(|| self.step(group))));
+        let done = catch_unwind(AssertUnwindSafe(|| in_background(|| work(self))));
         self.model.swap_pool(&mut pool);
         self.background = Some(pool);
-        steps.unwrap_or_else(|panic| resume_unwind(panic))
+        done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// One forward of the jobs of `group`, each in its own cache.
     fn step(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
+        let types = self.typed.is_some_and(|typed| typed.elapsed() < TYPING);
+        let longest = if types { WHILE_TYPING } else { usize::MAX };
+        group.iter().for_each(|job| self.jobs[*job].generation.limit_forwards(longest));
         let (config, kv, context) = (self.model.config(), self.kv, self.context);
         let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.caches.len());
         for (index, cache) in self.caches.iter_mut().enumerate() {

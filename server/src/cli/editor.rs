@@ -87,16 +87,25 @@ impl Editor {
     /// Fetches and loads the model, if that was not done yet.
     pub(crate) fn load(&mut self, on_state: &mut dyn FnMut(String)) -> anyhow::Result<()> {
         if self.handle.is_none() {
-            let path = fetch::ensure(&self.model, &mut ShownFetch::new(self.cancel.clone()))?;
             on_state(format!("loading {}", self.model));
-            let handle = ModelHandle::load(&path, &self.engine)?;
-            tracing::info!("loaded {} from {}", handle.info().name, path.display());
-            // A command ends before there is an idle moment to do it in.
-            handle.measure_first();
-            self.handle = Some(handle);
+            self.handle = Some(load_model(&self.model, &self.engine, &self.cancel)?);
         }
         Ok(())
     }
+}
+
+/// Loads a model for a command, fetching it if it is not here.
+pub(crate) fn load_model(
+    name: &str,
+    options: &EngineOptions,
+    cancel: &CancellationToken,
+) -> anyhow::Result<ModelHandle> {
+    let path = fetch::ensure(name, &mut ShownFetch::new(cancel.clone()))?;
+    let handle = ModelHandle::load(&path, options)?;
+    tracing::info!("loaded {} from {}", handle.info().name, path.display());
+    // A command ends before there is an idle moment to do it in.
+    handle.measure_first();
+    Ok(handle)
 }
 
 /// Whether the edit cannot be made as well without the model.

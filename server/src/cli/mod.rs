@@ -6,6 +6,7 @@
 
 mod apply;
 mod bench;
+mod complete;
 mod doctor;
 mod editor;
 mod exit;
@@ -38,6 +39,8 @@ enum Command {
     Apply(apply::Args),
     /// Measure the engine, or the landing of edits
     Bench(bench::Args),
+    /// Complete the code at a place of a file
+    Complete(complete::Args),
     /// Say what this machine is, which models are on it, and whether Redraft can run here
     Doctor(doctor::Args),
     /// Serve an editor over the Language Server Protocol (also what `redraft` alone does when an editor starts it)
@@ -57,6 +60,7 @@ fn run(command: Option<Command>) -> anyhow::Result<Exit> {
     match command {
         Some(Command::Apply(args)) => apply::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
+        Some(Command::Complete(args)) => complete::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Model(args)) => model::run(&args),
         Some(Command::Lsp(args)) => lsp::run(&args),

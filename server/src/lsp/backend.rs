@@ -13,6 +13,7 @@ use tower_lsp::{LanguageServer, async_trait};
 use super::actions::{self, Source};
 use super::capabilities::{self, Client};
 use super::commands::Called;
+use super::completion::{self, InlineCompletionList, InlineCompletionParams};
 use super::convert::{from_changes, from_folders};
 use super::engine::Engine;
 use super::land::{Landed, Way};
@@ -54,6 +55,19 @@ impl Backend {
     /// The connection has ended: nothing goes on.
     pub(super) fn end(&self) {
         self.shared.end();
+    }
+
+    /// What the client declares to `initialize`, before it is read into types.
+    pub(super) fn declares(&self, initialize: &Value) {
+        self.shared.completing.set_inline(capabilities::takes_inline_completion(initialize));
+    }
+
+    /// `textDocument/inlineCompletion`
+    pub(super) async fn inline_completion(
+        &self,
+        params: InlineCompletionParams,
+    ) -> Result<Option<InlineCompletionList>> {
+        Ok(completion::inline(&self.shared, params).await)
     }
 
     /// `redraft/suggestion`: an extension has a suggestion for a file.
@@ -131,7 +145,7 @@ impl LanguageServer for Backend {
             self.shared.engine.configure(&self.shared.config().model);
         }
         Ok(InitializeResult {
-            capabilities: capabilities::server(encoding),
+            capabilities: capabilities::server(encoding, self.shared.completing.is_inline()),
             server_info: Some(ServerInfo {
                 name: "redraft".to_owned(),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -140,6 +154,7 @@ impl LanguageServer for Backend {
     }
 
     async fn initialized(&self, _: InitializedParams) {
+        self.shared.completing.remember(self.shared.engine.counted());
         if self.shared.client().registers_configuration {
             let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {
@@ -165,6 +180,7 @@ impl LanguageServer for Backend {
 
     async fn shutdown(&self) -> Result<()> {
         self.shared.shut_down();
+        completion::keep_counted(&self.shared);
         Ok(())
     }
 
@@ -179,6 +195,9 @@ impl LanguageServer for Backend {
         let VersionedTextDocumentIdentifier { uri, version } = params.text_document;
         let was = self.shared.session().out_of_step(&uri);
         let result = self.shared.session().change(&uri, version, &from_changes(params.content_changes));
+        if let Some(snapshot) = self.shared.session().snapshot(&uri) {
+            self.shared.completing.changed(&uri, &snapshot.rope);
+        }
         self.shared.changed();
         match result {
             Ok(()) => {
@@ -198,7 +217,9 @@ impl LanguageServer for Backend {
         self.shared.changed();
     }
 
-    async fn did_save(&self, _: DidSaveTextDocumentParams) {}
+    async fn did_save(&self, _: DidSaveTextDocumentParams) {
+        completion::keep_counted(&self.shared);
+    }
 
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
         if params.settings.get("redraft").is_some() {
@@ -213,6 +234,10 @@ impl LanguageServer for Backend {
         let folders = &mut self.shared.session().folders;
         folders.retain(|folder| !removed.contains(folder));
         folders.extend(added);
+    }
+
+    async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        Ok(completion::list(&self.shared, params).await)
     }
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {

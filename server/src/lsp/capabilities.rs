@@ -4,11 +4,13 @@
 //! `workspace/applyEdit`, some know commands only. Whatever is not declared is not used.
 
 use serde_json::Value;
+use tower_lsp::jsonrpc::Response;
 use tower_lsp::lsp_types::{
     ClientCapabilities, CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CodeLensOptions,
-    ExecuteCommandOptions, InitializeParams, OneOf, PositionEncodingKind, SaveOptions, ServerCapabilities,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
-    WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+    CompletionOptions, ExecuteCommandOptions, InitializeParams, OneOf, PositionEncodingKind, SaveOptions,
+    ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    TextDocumentSyncSaveOptions, WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities,
+    WorkspaceServerCapabilities,
 };
 
 use crate::text::PositionEncoding;
@@ -129,9 +131,34 @@ pub(super) fn negotiate_encoding(params: &InitializeParams) -> PositionEncoding 
     offered.into_iter().flatten().find_map(known).unwrap_or_default()
 }
 
-/// What we can do.
-pub(super) fn server(encoding: PositionEncoding) -> ServerCapabilities {
+/// Whether the client asks for ghost text. The version of the protocol's types in use here does not know of that, so it is
+/// read from the bare parameters of `initialize`.
+pub(super) fn takes_inline_completion(initialize: &Value) -> bool {
+    initialize.pointer("/capabilities/textDocument/inlineCompletion").is_some_and(Value::is_object)
+}
+
+/// The answer to `initialize` with the capability that its type lacks.
+pub(super) fn with_inline_completion(response: Response) -> Response {
+    let (id, result) = response.into_parts();
+    match result {
+        Ok(mut result) => {
+            if let Some(capabilities) = result.get_mut("capabilities").and_then(Value::as_object_mut) {
+                capabilities.insert("inlineCompletionProvider".to_owned(), Value::Bool(true));
+            }
+            Response::from_ok(id, result)
+        }
+        Err(error) => Response::from_error(id, error),
+    }
+}
+
+/// What we can do. A list of completions is for clients without ghost text: the others would show everything twice.
+pub(super) fn server(encoding: PositionEncoding, inline_completion: bool) -> ServerCapabilities {
+    let completion = CompletionOptions {
+        trigger_characters: Some([".", "(", "=", ":"].map(str::to_owned).to_vec()),
+        ..CompletionOptions::default()
+    };
     ServerCapabilities {
+        completion_provider: (!inline_completion).then_some(completion),
         position_encoding: Some(match encoding {
             PositionEncoding::Utf8 => PositionEncodingKind::UTF8,
             PositionEncoding::Utf16 => PositionEncodingKind::UTF16,

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest};
+use crate::complete::{Counted, Plan, WriteError, Written};
 use crate::session::ModelConfig;
 
 /// Whether the model can be used.
@@ -73,6 +74,22 @@ pub trait Engine: Send + Sync + 'static {
         cancel: &CancellationToken,
         on_step: &mut dyn FnMut(Step),
     ) -> Result<Applied, ApplyError>;
+
+    /// Writes a completion; nothing when the model is not loaded. `ahead` says that nobody waits for it yet; `on_text`
+    /// hears of the text so far.
+    fn complete(
+        &self,
+        plan: &Plan,
+        ahead: bool,
+        cancel: &CancellationToken,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Option<Result<Written, WriteError>>;
+
+    /// What became of completions in earlier sessions.
+    fn counted(&self) -> Counted;
+
+    /// Keeps what became of completions.
+    fn keep_counted(&self, counted: &Counted);
 
     /// Lets the model read a file ahead of time, without urgency. Does nothing when the model is not loaded.
     fn prepare(&self, request: &ApplyRequest, cancel: &CancellationToken);

@@ -1,7 +1,9 @@
 //! The engine of this process: the merge, and the model once it is here.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use redraft_model::cache;
 use redraft_model::catalogue::{self, CatalogueError, Wanted};
 use redraft_model::fetch::{self, Progress as FetchProgress, Snapshot};
 use redraft_model::kv_cache::KvFormat;
@@ -12,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::{Availability, Engine, Step};
 use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, FileText, Progress};
+use crate::complete::{self, Counted, Plan, WriteError, Written};
 use crate::session::ModelConfig;
 
 /// Runs suggestions in this process.
@@ -131,6 +134,38 @@ impl Engine for LocalEngine {
         })
     }
 
+    fn complete(
+        &self,
+        plan: &Plan,
+        ahead: bool,
+        cancel: &CancellationToken,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Option<Result<Written, WriteError>> {
+        self.model().map(|model| complete::write(&model, plan, ahead, cancel, on_text))
+    }
+
+    fn counted(&self) -> Counted {
+        let text = counted_file().and_then(|path| std::fs::read_to_string(path).ok());
+        // What cannot be read is begun anew: it is worth little.
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    fn keep_counted(&self, counted: &Counted) {
+        let Some(path) = counted_file() else { return };
+        let write = || -> std::io::Result<()> {
+            let folder = path.parent().unwrap_or(&path);
+            std::fs::create_dir_all(folder)?;
+            // Another server may write at the same time: the file is whole in any case.
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            serde_json::to_writer_pretty(&mut file, counted)?;
+            file.persist(&path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        if let Err(error) = write() {
+            tracing::debug!("what became of completions is not kept: {error}");
+        }
+    }
+
     fn prepare(&self, request: &ApplyRequest, cancel: &CancellationToken) {
         let Some(model) = self.model() else { return };
         // As the rewrite will show it, so that it is the same prefix.
@@ -151,6 +186,11 @@ impl Engine for LocalEngine {
     fn turn(&self) -> &Semaphore {
         &self.turn
     }
+}
+
+/// Where it is counted what became of completions.
+fn counted_file() -> Option<PathBuf> {
+    Some(cache::folder().ok()?.join("completion.json"))
 }
 
 /// Hands the progress of a fetch on.

@@ -9,6 +9,7 @@ mod applying;
 mod backend;
 mod capabilities;
 mod commands;
+mod completion;
 mod convert;
 mod engine;
 mod job;

@@ -13,6 +13,7 @@ use tower_lsp::lsp_types::{MessageType, NumberOrString, ProgressToken, Url};
 
 use super::actions::{self, Source};
 use super::capabilities::Client;
+use super::completion::Completing;
 use super::engine::{Availability, Engine};
 use super::job::{Job, JobError, Subject, compute};
 use super::land::{Landed, Stream as LandingStream, Way, land};
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     declined_fetch: AtomicBool,
     /// The file that is being read ahead of time; the next one cancels it.
     preparing: Mutex<CancellationToken>,
+    pub(super) completing: Completing,
     shut_down: AtomicBool,
     /// Documents whose hunks the client shows.
     reviewed: Mutex<HashSet<Url>>,
@@ -49,7 +51,7 @@ pub(super) struct Shared {
 }
 
 /// A lock that a panic elsewhere does not make unusable. Never held across an `.await`.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -66,6 +68,7 @@ impl Shared {
             next_token: AtomicU64::new(1),
             declined_fetch: AtomicBool::new(false),
             preparing: Mutex::default(),
+            completing: Completing::default(),
             shut_down: AtomicBool::new(false),
             reviewed: Mutex::default(),
             last_speed: Mutex::default(),

@@ -25,6 +25,7 @@ use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_service::Service;
 
 use super::backend::Backend;
+use super::capabilities;
 use super::engine::Engine;
 use super::peer::Peer;
 
@@ -62,6 +63,7 @@ pub async fn serve(
     let peer = Peer::new(outgoing.clone());
     let (mut service, _socket) = LspService::build(|_| Backend::new(peer.clone(), engine))
         .custom_method("redraft/suggestion", Backend::suggestion_offered)
+        .custom_method("textDocument/inlineCompletion", Backend::inline_completion)
         .custom_method("redraft/status", Backend::status)
         .custom_method("window/workDoneProgress/cancel", Backend::progress_cancelled)
         .finish();
@@ -107,12 +109,19 @@ async fn call(
 ) {
     let id = request.id().cloned();
     let name = request.method().to_owned();
+    let initializes = name == "initialize";
+    if initializes {
+        service.inner().declares(request.params().unwrap_or(&Value::Null));
+    }
     let mut future = service.call(request);
     // A panic ends the handler, not the connection; the request still gets its answer.
     let mut poll = move |context: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| {
         future.as_mut().poll(context)
     })) {
-        Ok(poll) => poll.map(|result| result.ok().flatten()),
+        Ok(poll) => poll.map(|result| {
+            let response = result.ok().flatten();
+            if initializes { response.map(capabilities::with_inline_completion) } else { response }
+        }),
         Err(_) => {
             tracing::error!("the handler of {name} panicked");
             let mut error = Error::internal_error();

@@ -3,21 +3,26 @@
 //! Whatever a client sends is accepted as far as it can be: a key that does not exist and a value of the wrong kind are
 //! each reported in one sentence, and everything else still counts.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use redraft_grammars::Language;
 use redraft_model::catalogue::DEFAULT_MODEL;
 use redraft_model::kv_cache::KvFormat;
 use serde_json::Value;
 
 use crate::apply::Route;
+use crate::complete::Options;
 
 /// All settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// `redraft.model.*`
     pub model: ModelConfig,
     /// `redraft.apply.*`
     pub apply: ApplyConfig,
+    /// `redraft.completion.*`
+    pub completion: CompletionConfig,
 }
 
 /// Which model, and how it is run. Read when the model is loaded.
@@ -59,6 +64,64 @@ pub struct ApplyConfig {
     pub stream: Stream,
     /// `apply.prepare`: when the model reads a file ahead of time.
     pub prepare: Prepare,
+}
+
+/// How code is completed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompletionConfig {
+    /// `completion.enabled`
+    pub enabled: bool,
+    /// `completion.languages.NAME`: single languages on or off.
+    pub languages: BTreeMap<String, bool>,
+    /// `completion.multiLine`: whether more than the statement at the cursor is completed.
+    pub multi_line: bool,
+    /// `completion.minConfidence`: how sure the model must be, 0 to 1.
+    pub min_confidence: f32,
+    /// `completion.maxTokens`: the longest completion.
+    pub max_tokens: usize,
+    /// `completion.comments`: whether comments are completed.
+    pub comments: bool,
+    /// `completion.strings`: whether strings are completed.
+    pub strings: bool,
+    /// `completion.debounce`: milliseconds of rest after a key before the model is asked; found out when not set.
+    pub debounce: Option<u64>,
+}
+
+impl Default for CompletionConfig {
+    fn default() -> Self {
+        let options = Options::default();
+        Self {
+            enabled: true,
+            // Prose is not what the model is good at.
+            languages: ["markdown", "plaintext"].map(|name| (name.to_owned(), false)).into(),
+            multi_line: options.multi_line,
+            min_confidence: options.min_confidence,
+            max_tokens: options.max_tokens,
+            comments: options.comments,
+            strings: options.strings,
+            debounce: None,
+        }
+    }
+}
+
+impl CompletionConfig {
+    /// Whether files of a language are completed.
+    pub fn is_on(&self, language: Option<Language>) -> bool {
+        let name = language.map_or("plaintext", Language::name);
+        self.enabled && self.languages.get(name).copied().unwrap_or(true)
+    }
+
+    /// The settings as completions take them.
+    pub fn options(&self) -> Options {
+        Options {
+            multi_line: self.multi_line,
+            min_confidence: self.min_confidence,
+            max_tokens: self.max_tokens,
+            comments: self.comments,
+            strings: self.strings,
+            ..Options::default()
+        }
+    }
 }
 
 macro_rules! choices {
@@ -158,6 +221,21 @@ impl Config {
             "apply.prepare" => self.apply.prepare = choice(key, value)?,
             // Of the editor's own part.
             _ if key.starts_with("server.") || key.starts_with("trace.") => {}
+            "completion.enabled" => self.completion.enabled = switch(key, value)?,
+            "completion.multiLine" => self.completion.multi_line = switch(key, value)?,
+            "completion.minConfidence" => self.completion.min_confidence = share(key, value)?,
+            "completion.maxTokens" => {
+                let default = Options::default().max_tokens;
+                self.completion.max_tokens = count(key, value)?.unwrap_or(default);
+            }
+            "completion.comments" => self.completion.comments = switch(key, value)?,
+            "completion.strings" => self.completion.strings = switch(key, value)?,
+            "completion.debounce" => self.completion.debounce = milliseconds(key, value)?,
+            _ if let Some(name) = key.strip_prefix("completion.languages.") => {
+                let language = Language::by_name(name)
+                    .ok_or_else(|| format!("redraft.{key}: no language is called {name}; it is ignored"))?;
+                self.completion.languages.insert(language.name().to_owned(), switch(key, value)?);
+            }
             _ => {
                 return Err(format!("there is no setting redraft.{key}; see the README for those there are"));
             }
@@ -193,6 +271,27 @@ fn count(key: &str, value: &Value) -> Result<Option<usize>, String> {
     let number = value.as_u64().filter(|number| *number > 0).and_then(|number| usize::try_from(number).ok());
     number.map(Some).ok_or_else(|| {
         format!("redraft.{key} must be a whole number above 0, not {value}; it stays as it was")
+    })
+}
+
+fn switch(key: &str, value: &Value) -> Result<bool, String> {
+    value
+        .as_bool()
+        .ok_or_else(|| format!("redraft.{key} must be true or false, not {value}; it stays as it was"))
+}
+
+fn share(key: &str, value: &Value) -> Result<f32, String> {
+    let number = value.as_f64().filter(|number| (0.0..=1.0).contains(number)).map(|number| number as f32);
+    number
+        .ok_or_else(|| format!("redraft.{key} must be a number from 0 to 1, not {value}; it stays as it was"))
+}
+
+fn milliseconds(key: &str, value: &Value) -> Result<Option<u64>, String> {
+    if value.is_null() || value == "auto" {
+        return Ok(None);
+    }
+    value.as_u64().filter(|number| *number <= 10_000).map(Some).ok_or_else(|| {
+        format!("redraft.{key} must be \"auto\" or milliseconds up to 10000, not {value}; it stays as it was")
     })
 }
 

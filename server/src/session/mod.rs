@@ -18,7 +18,9 @@ use url::Url;
 
 use crate::text::PositionEncoding;
 
-pub use config::{ApplyConfig, Config, FetchPolicy, LoadTime, ModelConfig, Prepare, Stream};
+pub use config::{
+    ApplyConfig, CompletionConfig, Config, FetchPolicy, LoadTime, ModelConfig, Prepare, Stream,
+};
 pub use document::{Change, Document, DocumentSnapshot, MAX_PARSED_BYTES, OutOfStep};
 pub use review::{PlacedHunk, Review};
 pub use targets::{Target, candidates_on_disk, inside, open_targets};

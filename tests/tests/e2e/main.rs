@@ -3,6 +3,7 @@
 mod actions;
 mod bad_input;
 mod clients;
+mod completion;
 mod lifecycle;
 mod meanwhile;
 mod neovim;

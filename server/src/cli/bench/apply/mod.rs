@@ -17,6 +17,7 @@ use anyhow::Context;
 use clap::Args as ClapArgs;
 use redraft_model::{DecoderKind, EngineOptions};
 
+use super::tasks::read_tasks;
 use crate::apply::{ApplyError, Route};
 use crate::cli::editor::{EditOptions, Editor, was_cancelled};
 use crate::cli::{Exit, interrupt, print};
@@ -48,7 +49,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let tasks = rows::read_tasks(&args.tasks, args.limit)?;
+    let tasks: Vec<Task> = read_tasks(&args.tasks, args.limit)?;
     let results = Results::open(args.out.as_deref())?;
     let cancel = interrupt::token();
     let engine = EngineOptions { side_by_side: Some(args.side_by_side.get()), ..EngineOptions::default() };

@@ -1,16 +1,14 @@
 //! Tasks in, results out: JSON lines, one row at a time, so that a run that was stopped can be gone on with.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use flate2::read::GzDecoder;
 use redraft_model::decode::Stats;
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{Applied, ApplyError, ApplyRequest};
-use crate::cli::UsageError;
 
 /// One edit to make, and how it should come out.
 #[derive(Debug, Deserialize)]
@@ -132,30 +130,6 @@ impl Row {
     }
 }
 
-/// Reads tasks, plain or gzipped, at most `limit`.
-pub(super) fn read_tasks(path: &Path, limit: usize) -> anyhow::Result<Vec<Task>> {
-    let shown = path.display();
-    let open = || File::open(path).map_err(|error| UsageError(format!("cannot read {shown}: {error}")));
-    let mut magic = [0; 2];
-    let gzipped = open()?.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
-    let reader: Box<dyn Read> = if gzipped { Box::new(GzDecoder::new(open()?)) } else { Box::new(open()?) };
-    let mut tasks = Vec::new();
-    for (number, line) in BufReader::new(reader).lines().enumerate() {
-        if tasks.len() == limit {
-            break;
-        }
-        let wrong = |what: String| UsageError(format!("line {} of {shown} is no task: {what}", number + 1));
-        let line = line.map_err(|error| wrong(error.to_string()))?;
-        if !line.trim().is_empty() {
-            tasks.push(serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?);
-        }
-    }
-    if tasks.is_empty() {
-        return Err(UsageError(format!("{shown} has no tasks")).into());
-    }
-    Ok(tasks)
-}
-
 /// The file that results are added to, and what an earlier run left in it.
 pub(super) struct Results {
     file: Option<File>,
@@ -197,29 +171,8 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
-    use super::{Results, Row, read_tasks};
+    use super::{Results, Row};
     use std::io::Write;
-
-    const TASK: &str = r#"{"id":"a","language":"rust","original":"x\n","suggestion":"y","extra":1}"#;
-
-    #[test]
-    fn tasks_are_read_plain_and_gzipped() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tasks");
-        std::fs::write(&path, format!("{TASK}\n\n{TASK}\n")).unwrap();
-        assert_eq!(read_tasks(&path, 9).unwrap().len(), 2);
-        assert_eq!(read_tasks(&path, 1).unwrap().len(), 1);
-
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(TASK.as_bytes()).unwrap();
-        std::fs::write(&path, packed.finish().unwrap()).unwrap();
-        assert_eq!(read_tasks(&path, 9).unwrap()[0].style(), "-");
-
-        std::fs::write(&path, format!("{TASK}\n{{\"id\":1}}\n")).unwrap();
-        assert!(read_tasks(&path, 9).unwrap_err().to_string().contains("line 2"));
-        std::fs::write(&path, "").unwrap();
-        assert!(read_tasks(&path, 9).unwrap_err().to_string().contains("no tasks"));
-    }
 
     #[test]
     fn a_stopped_run_is_gone_on_with() {
