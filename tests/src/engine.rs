@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use redraft_server::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, RouteTaken};
-use redraft_server::complete::{Plan, WriteError, Written};
+use redraft_server::complete::{Counted, Plan, WriteError, Written};
 use redraft_server::lsp::{Availability, Engine, Step};
 use redraft_server::session::ModelConfig;
 use tokio::sync::Semaphore;
@@ -86,6 +86,8 @@ pub struct Scripted {
     running: UnboundedSender<Running>,
     availability: Mutex<Availability>,
     prepared: tokio::sync::watch::Sender<Vec<ApplyRequest>>,
+    /// What became of completions, as far as the server had it kept.
+    pub counted: tokio::sync::watch::Sender<Counted>,
     writing: UnboundedSender<Writing>,
     writings: Mutex<Option<UnboundedReceiver<Writing>>>,
     fetched: (std::sync::mpsc::Sender<()>, Mutex<std::sync::mpsc::Receiver<()>>),
@@ -102,6 +104,7 @@ impl Scripted {
             running,
             availability: Mutex::new(Availability::Ready),
             prepared: tokio::sync::watch::Sender::default(),
+            counted: tokio::sync::watch::Sender::default(),
             writing,
             writings: Mutex::new(Some(writings)),
             fetched: (fetched, Mutex::new(waits)),
@@ -224,6 +227,14 @@ impl Engine for Scripted {
                 Err(_) => {}
             }
         }
+    }
+
+    fn counted(&self) -> Counted {
+        self.counted.borrow().clone()
+    }
+
+    fn keep_counted(&self, counted: &Counted) {
+        self.counted.send_replace(counted.clone());
     }
 
     fn prepare(&self, request: &ApplyRequest, _: &CancellationToken) {

@@ -108,6 +108,20 @@ async fn what_was_predicted_is_typed_through_without_the_model() {
 }
 
 #[tokio::test]
+async fn what_became_of_a_completion_is_counted_without_its_code() {
+    let mut setup = Setup::ghost(LOOP).await;
+    let id = setup.ask("        su").await;
+    setup.writing().await.finish("m += item;");
+    setup.answer(id).await;
+    setup.editor.replace(A, "        su", "        sum += item;").await;
+    let engine = setup.engine.clone();
+    setup.editor.close().await;
+    let counted = serde_json::to_value(&*engine.counted.borrow()).unwrap();
+    assert_eq!(counted["rust"]["accepted"], 1, "{counted}");
+    assert!(!counted.to_string().contains("item"));
+}
+
+#[tokio::test]
 async fn what_follows_an_accepted_completion_is_there_before_it_is_asked_for() {
     let mut setup = Setup::ghost(LOOP).await;
     let id = setup.ask("        su").await;
