@@ -138,3 +138,29 @@ async fn closing_the_editor_while_the_model_writes_ends_the_server() {
     editor.rpc.close().await;
     editor.ended().await;
 }
+
+#[tokio::test]
+async fn the_model_completes_what_is_being_typed_and_what_is_typed_through() {
+    if !slow() {
+        return;
+    }
+    let mut editor = editor("qwen2.5-coder-0.5b", "off").await;
+    editor.open(A, "rust", ORIGINAL).await;
+    // An apply waits until the model is loaded; a completion does not.
+    let id = editor.rpc.start("workspace/executeCommand", apply(SNIPPET)).await;
+    editor.obey().await;
+    editor.rpc.response(id).await.unwrap();
+    for (typed, left) in [("        self.co", "unt"), ("        self.cou", "nt")] {
+        let before = if left == "unt" { "        self.count\n" } else { "        self.co\n" };
+        editor.replace(A, before, &format!("{typed}\n")).await;
+        let position = editor.range_of(A, &format!("{typed}\n"))["start"].clone();
+        let position = json!({
+            "line": position["line"], "character": position["character"].as_u64().unwrap() + typed.len() as u64,
+        });
+        let params = json!({"textDocument": {"uri": A}, "position": position, "context": {"triggerKind": 1}});
+        let answer = editor.request("textDocument/inlineCompletion", params).await.unwrap();
+        assert_eq!(answer["items"][0]["insertText"], left, "{answer}");
+    }
+    editor.ignore_progress();
+    editor.close().await;
+}
