@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
@@ -295,6 +296,8 @@ public class Lsp4ij {
         check(ide.text.equals(numbers.toString()) && ide.messages.size() == asked, ide.messages);
         System.out.println("ok   a cancelled apply changes nothing");
 
+        inline(ide);
+
         check(ide.messages.stream().noneMatch(message -> message.contains("settings")), ide.messages);
         ide.server.getTextDocumentService().didClose(new DidCloseTextDocumentParams(new TextDocumentIdentifier(ide.uri)));
         get(ide.server.shutdown());
@@ -302,5 +305,16 @@ public class Lsp4ij {
         check(process.waitFor(20, TimeUnit.SECONDS) && process.exitValue() == 0, "the server ends with 0");
         System.out.println("ok   the end");
         System.exit(0);
+    }
+
+    static void inline(Ide ide) throws ExecutionException, InterruptedException, Exception {
+        ide.open("file:///workspace/inline.rs", "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a\n}\n");
+        Map<String, Object> params = Map.of(
+                "textDocument", Map.of("uri", ide.uri),
+                "position", Map.of("line", 5, "character", 5),
+                "context", Map.of("triggerKind", 1));
+        JsonElement answer = get(ide.server.inlineCompletion(params));
+        check(answer.toString().contains(" - b"), answer);
+        System.out.println("ok   inline completion");
     }
 }

@@ -43,3 +43,15 @@ press ':RedraftKeep!' Enter
 wait_until kept
 save_until "$work/workspace/pasted.rs" "${original/a + a/a * 2}"
 echo "ok   kept and saved"
+
+printf 'pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    \n}\n' >"$work/workspace/ghost.rs"
+press ':edit ghost.rs' Enter 6 G A a
+if ! wait_for_screen "a - b" 20; then
+    press Space -
+    wait_for_screen "a - b" 20 || give_up "no ghost text"
+fi
+press Tab
+wait_until wait_for_screen 'a - b' 0
+press Escape
+save_until "$work/workspace/ghost.rs" "$(printf 'pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a - b\n}')"
+echo "ok   ghost text, accepted with Tab"

@@ -181,6 +181,27 @@ local tests = {
     assert(buffer() == long)
     settings({ route = 'auto' })
   end },
+  { 'ghost text is accepted', function()
+    open('pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a\n}\n')
+    vim.api.nvim_win_set_cursor(0, { 6, 4 })
+    -- Keys cannot be waited for in a script: a timer presses them while the editor is in insert mode.
+    local timer, tries, accepted = assert(vim.uv.new_timer()), 0, false
+    timer:start(1000, 250, vim.schedule_wrap(function()
+      tries = tries + 1
+      accepted = accepted or buffer():find('    a %- b\n') ~= nil
+      if accepted or tries > 160 then
+        timer:stop()
+        vim.api.nvim_input('<Esc>')
+      elseif tries == 40 then
+        vim.api.nvim_input(' -')
+      else
+        require('redraft').accept()
+      end
+    end))
+    vim.api.nvim_feedkeys('A', 'xt!', false)
+    timer:stop()
+    assert(accepted, buffer())
+  end },
   { 'the status and the speed are told', function()
     notices = {}
     vim.lsp.handlers['window/showMessage'] = function(_, params) table.insert(notices, params.message) end

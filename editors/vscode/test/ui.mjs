@@ -170,6 +170,31 @@ const steps = {
     await panel.getByText('Apply', { exact: true }).click();
     await until('the edit', async () => (await saved('unsure.rs')).includes('self.count + 1'));
   },
+
+  async 'ghost text is shown and accepted with Tab'() {
+    await openFile('ghost.rs');
+    await page.keyboard.press('Control+End');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('End');
+    await record(700);
+    const ghost = editorOf('ghost.rs').locator('.ghost-text, .ghost-text-decoration');
+    // The model may not be sure after the first character.
+    for (const key of 'a -') {
+      await page.keyboard.type(key);
+      try {
+        await ghost.first().waitFor({ timeout: 15_000 });
+        break;
+      } catch {
+        // The next character says more.
+      }
+    }
+    await shot('ghost');
+    await record(1500);
+    await page.keyboard.press('Tab');
+    await record(1200);
+    await until('the accepted text', async () => (await saved('ghost.rs')).includes('    a - b\n'));
+  },
 };
 
 /** Where the model writes every file. */

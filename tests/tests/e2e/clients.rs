@@ -40,6 +40,11 @@ impl Client {
         // The client's own first choice, and UTF-16 where it makes none.
         let first = &params["capabilities"]["general"]["positionEncodings"][0];
         assert_eq!(encoding, first.as_str().unwrap_or("utf-16"), "{name}");
+        // Some take ghost text without saying so; who says so needs no list beside it.
+        let capabilities = &result["capabilities"];
+        assert_eq!(capabilities["inlineCompletionProvider"], true, "{name}");
+        let ghost = params.pointer("/capabilities/textDocument/inlineCompletion").is_some();
+        assert_eq!(capabilities["completionProvider"].is_object(), !ghost, "{name}");
         editor.rpc.notify("initialized", json!({})).await;
         let mut client = Self { editor, declared: params["capabilities"].clone(), habits };
         client.settle().await;
@@ -160,6 +165,39 @@ async fn walk_with_model(name: &str, habits: Habits) {
     client.leave().await;
 }
 
+/// With the real model: ghost text, for the clients that ask for it.
+async fn walk_with_ghost_text(name: &str, habits: Habits) {
+    if !slow() {
+        return;
+    }
+    let settings = json!({"model": {"name": "qwen2.5-coder-0.5b", "fetch": "never"}});
+    let mut client = Client::start(name, habits, settings).await;
+    client.editor.ignore_progress();
+    if client.declares("/textDocument/inlineCompletion") {
+        let text = "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a \n}\n";
+        client.editor.open(FILE, "rust", text).await;
+        let params = json!({
+            "textDocument": {"uri": FILE},
+            "position": {"line": 5, "character": 6},
+            "context": {"triggerKind": 1},
+        });
+        // Nothing is offered while the model is being loaded.
+        let item = loop {
+            let answer =
+                client.editor.request("textDocument/inlineCompletion", params.clone()).await.unwrap();
+            if let Some(item) = answer["items"].as_array().and_then(|items| items.first()) {
+                break item.clone();
+            }
+        };
+        let edit = json!({"range": item["range"], "newText": item["insertText"]});
+        assert!(client.editor.apply(&json!({"changes": {FILE: [edit]}})).await);
+        assert!(client.editor.text(FILE).contains("    a - b\n"), "{name}: {item}");
+        client.leave().await;
+    } else {
+        client.editor.close().await;
+    }
+}
+
 macro_rules! clients {
     ($($test:ident = $name:literal $habits:expr,)*) => {
         $(mod $test {
@@ -173,6 +211,11 @@ macro_rules! clients {
             #[tokio::test]
             async fn cancels_the_model() {
                 walk_with_model($name, $habits).await;
+            }
+
+            #[tokio::test]
+            async fn gets_ghost_text() {
+                walk_with_ghost_text($name, $habits).await;
             }
         })*
     };

@@ -196,6 +196,16 @@ const tests: Record<string, () => Promise<void>> = {
     await configure('apply.route', undefined);
   },
 
+  async 'ghost text is offered and accepted'() {
+    const editor = await open('pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a\n}\n');
+    editor.selection = new vscode.Selection(5, 5, 5, 5);
+    await until('the accepted text', async () => {
+      await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+      await vscode.commands.executeCommand('editor.action.inlineSuggest.commit');
+      return editor.document.lineAt(5).text === '    a - b';
+    });
+  },
+
   async 'the model is here, and the machine is measured'() {
     await vscode.commands.executeCommand('redraft.fetchModel');
     await vscode.commands.executeCommand('redraft.showStatus');
