@@ -36,6 +36,8 @@ pub(super) struct Client {
     pub(super) configuration: bool,
     /// Can be told to announce changes of its settings.
     pub(super) registers_configuration: bool,
+    /// Can be told to announce changes of files.
+    pub(super) registers_watchers: bool,
 }
 
 impl Client {
@@ -64,6 +66,10 @@ impl Client {
             registers_configuration: workspace
                 .and_then(|workspace| workspace.did_change_configuration.as_ref())
                 .and_then(|configuration| configuration.dynamic_registration)
+                == Some(true),
+            registers_watchers: workspace
+                .and_then(|workspace| workspace.did_change_watched_files.as_ref())
+                .and_then(|files| files.dynamic_registration)
                 == Some(true),
         }
     }

@@ -9,6 +9,7 @@ mod backend;
 mod capabilities;
 mod convert;
 mod engine;
+mod indexing;
 mod job;
 mod land;
 mod local_engine;

@@ -18,6 +18,8 @@ pub struct Config {
     pub model: ModelConfig,
     /// `redraft.apply.*`
     pub apply: ApplyConfig,
+    /// `redraft.index.*`
+    pub index: IndexConfig,
 }
 
 /// Which model, and how it is run. Read when the model is loaded.
@@ -59,6 +61,21 @@ pub struct ApplyConfig {
     pub stream: Stream,
     /// `apply.prepare`: when the model reads a file ahead of time.
     pub prepare: Prepare,
+}
+
+/// The index of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexConfig {
+    /// `index.enabled`: whether the workspace is indexed at all.
+    pub enabled: bool,
+    /// `index.maxFiles`: files beyond this number in a folder are left out.
+    pub max_files: usize,
+}
+
+impl Default for IndexConfig {
+    fn default() -> Self {
+        Self { enabled: true, max_files: 100_000 }
+    }
 }
 
 macro_rules! choices {
@@ -156,6 +173,10 @@ impl Config {
             "apply.route" => self.apply.route = choice(key, value)?,
             "apply.stream" => self.apply.stream = choice(key, value)?,
             "apply.prepare" => self.apply.prepare = choice(key, value)?,
+            "index.enabled" => self.index.enabled = switch(key, value)?,
+            "index.maxFiles" => {
+                self.index.max_files = count(key, value)?.unwrap_or(IndexConfig::default().max_files);
+            }
             _ => {
                 return Err(format!("there is no setting redraft.{key}; see the README for those there are"));
             }
@@ -192,6 +213,12 @@ fn count(key: &str, value: &Value) -> Result<Option<usize>, String> {
     number.map(Some).ok_or_else(|| {
         format!("redraft.{key} must be a whole number above 0, not {value}; it stays as it was")
     })
+}
+
+fn switch(key: &str, value: &Value) -> Result<bool, String> {
+    value
+        .as_bool()
+        .ok_or_else(|| format!("redraft.{key} must be true or false, not {value}; it stays as it was"))
 }
 
 fn choice<T: FromStr<Err = String>>(key: &str, value: &Value) -> Result<T, String> {

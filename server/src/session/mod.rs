@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::text::PositionEncoding;
 
-pub use config::{ApplyConfig, Config, FetchPolicy, LoadTime, ModelConfig, Prepare, Stream};
+pub use config::{ApplyConfig, Config, FetchPolicy, IndexConfig, LoadTime, ModelConfig, Prepare, Stream};
 pub use document::{Change, Document, DocumentSnapshot, MAX_PARSED_BYTES, OutOfStep};
 pub use targets::{Target, candidates_on_disk, inside, open_targets};
 
