@@ -1,6 +1,6 @@
 //! The items of a file: functions, types, imports and so on, with what belongs to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use tree_sitter::{Node, QueryCursor, StreamingIterator, Tree};
@@ -99,7 +99,7 @@ pub struct Item {
 
 /// How far below the root, and below the body of what holds other items, [`Reach::Outer`] looks: members of a class
 /// stand directly in its body, conditions around items make it a little more.
-const OUTER_DEPTH: u32 = 4;
+const OUTER_DEPTH: u32 = 5;
 
 /// Which items are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,7 @@ pub(crate) fn items(grammar: &Grammar, tree: &Tree, text: &str, reach: Reach) ->
     let mut cursor = QueryCursor::new();
     cursor.set_max_start_depth((reach == Reach::Outer).then_some(OUTER_DEPTH));
     let mut nodes = vec![tree.root_node()];
+    let mut looked_into: HashSet<usize> = HashSet::new();
     while let Some(node) = nodes.pop() {
         let mut matches = cursor.matches(query, node, text.as_bytes());
         while let Some(found) = matches.next() {
@@ -154,16 +155,20 @@ pub(crate) fn items(grammar: &Grammar, tree: &Tree, text: &str, reach: Reach) ->
                 parent: None,
                 owner: owner.map(|owner| words(text, owner)),
             };
-            match by_name.get(&name.start_byte()) {
-                Some(&at) if says_more(&item, &items[at]) => items[at] = item,
-                Some(_) => {}
+            let taken = match by_name.get(&name.start_byte()) {
+                Some(&at) if says_more(&item, &items[at]) => {
+                    items[at] = item;
+                    true
+                }
+                Some(_) => false,
                 None => {
                     by_name.insert(name.start_byte(), items.len());
                     items.push(item);
-                    if reach == Reach::Outer && kind != ItemKind::Function {
-                        nodes.extend(body);
-                    }
+                    true
                 }
+            };
+            if reach == Reach::Outer && taken && kind != ItemKind::Function {
+                nodes.extend(body.filter(|body| looked_into.insert(body.id())));
             }
         }
     }

@@ -83,6 +83,12 @@ impl Language {
         self.row.block_comments
     }
 
+    /// Whether files are preprocessed before they are parsed. Their trees show the items well, but what a tree calls an
+    /// error may be a macro.
+    pub fn is_preprocessed(self) -> bool {
+        matches!(self.row.name, "c" | "cpp" | "cuda" | "objective-c" | "objective-cpp" | "csharp")
+    }
+
     /// The tree-sitter grammar with its queries, for the languages that have one.
     pub fn grammar(self) -> Option<&'static Grammar> {
         self.row.grammar

@@ -1,7 +1,7 @@
 //! The table of languages. A row without a grammar still says which files are that language and how its comments look.
 //!
-//! To add a grammar: add its crate, write `queries/<name>/{items,scopes,comments}.scm`, name it in `grammar:`, and add
-//! a fixture to `tests/queries.rs`.
+//! To add a grammar: add its crate, write `queries/<name>/{items,scopes,comments}.scm`, name it with
+//! `parsed`, and add a file in it to `fixtures/` and what is in that to `fixtures/outlines.txt`.
 
 use crate::grammar::Grammar;
 

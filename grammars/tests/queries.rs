@@ -36,7 +36,10 @@ fn outline(items: &[Item]) -> Vec<String> {
     items
         .iter()
         .enumerate()
-        .map(|(at, item)| format!("{}{:?} {}", "  ".repeat(depth(at)), item.kind, item.name))
+        .map(|(at, item)| {
+            let owner = item.owner.as_ref().map(|owner| format!(" of {owner}")).unwrap_or_default();
+            format!("{}{:?} {}{owner}", "  ".repeat(depth(at)), item.kind, item.name)
+        })
         .collect()
 }
 
@@ -63,56 +66,47 @@ fn every_query_compiles_and_matches() {
     }
 }
 
+/// `fixtures/outlines.txt` has the outline of every fixture, as a person who reads the fixture would write it.
 #[test]
-fn rust_items() {
-    assert_eq!(
-        outline(&items("rust")),
-        [
-            "Import std::fmt::{self, Display}",
-            "Constant LIMIT",
-            "Constant NAMES",
-            "Struct Queue",
-            "  Field items",
-            "Struct Unit",
-            "Enum Shape",
-            "  Variant Dot",
-            "  Variant Line",
-            "    Field length",
-            "Trait Area",
-            "  Type Unit",
-            "  Function area",
-            "Impl Queue<T>",
-            "  Function push",
-            "Impl Display for Queue<T>",
-            "  Function fmt",
-            "Type Pair",
-            "Macro twice",
-            "Macro thread_local",
-            "Module tests",
-            "  Function inner",
-        ]
-    );
+fn items_are_those_that_a_reader_sees() {
+    let expected = include_str!("../fixtures/outlines.txt");
+    let mut sections: HashMap<&str, Vec<&str>> = HashMap::new();
+    for section in expected.split("== ").skip(1) {
+        let mut lines = section.lines();
+        sections.insert(lines.next().unwrap(), lines.collect());
+    }
+    for language in Language::all().filter(|language| language.grammar().is_some()) {
+        let expected = sections.remove(language.name());
+        assert_eq!(
+            Some(outline(&items(language.name()))),
+            expected.map(|lines| lines.iter().map(ToString::to_string).collect()),
+            "{language}"
+        );
+    }
+    assert!(sections.is_empty(), "no such languages: {sections:?}");
 }
 
+/// What other files can see is found without the rest.
 #[test]
-fn python_items() {
-    assert_eq!(
-        outline(&items("python")),
-        [
-            "Import annotations",
-            "Import os",
-            "Import dataclasses",
-            "Constant LIMIT",
-            "Constant a, b",
-            "Class Queue",
-            "  Field name",
-            "  Field size",
-            "  Function full",
-            "  Function pop",
-            "Function outer",
-            "  Function inner",
-        ]
-    );
+fn outer_items_are_those_outside_of_functions() {
+    for language in Language::all().filter(|language| language.grammar().is_some()) {
+        let text = fixture(language);
+        let tree = language.parse(&text, None).unwrap();
+        let all = language.items(&tree, &text);
+        let inside = |item: &Item| {
+            let outer = |at: usize| Some(&all[at]);
+            std::iter::successors(item.parent.and_then(outer), |item| item.parent.and_then(outer))
+                .any(|outer| outer.kind == ItemKind::Function)
+        };
+        let named = |items: &[Item], keep: &dyn Fn(&Item) -> bool| -> Vec<(ItemKind, String)> {
+            items.iter().filter(|item| keep(item)).map(|item| (item.kind, item.name.clone())).collect()
+        };
+        let outer = language.outer_items(&tree, &text);
+        let found = named(&outer, &|_| true);
+        for wanted in named(&all, &|item| !inside(item)) {
+            assert!(found.contains(&wanted), "{language}: {wanted:?}");
+        }
+    }
 }
 
 #[test]

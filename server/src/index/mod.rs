@@ -29,6 +29,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use redraft_grammars::{Language, Tree};
+use redraft_model::kernels::pool::give_way;
 use ropey::Rope;
 
 pub use chosen::Chosen;
@@ -237,6 +238,7 @@ impl Index {
 
 impl Shared {
     fn work(&self, tasks: &mpsc::Receiver<Task>) {
+        give_way();
         while let Ok(task) = tasks.recv() {
             if !self.stop.load(Ordering::Relaxed) {
                 self.run(task);

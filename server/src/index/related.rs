@@ -180,9 +180,14 @@ impl Search<'_> {
     fn mention(&mut self, mention: &Mention) {
         self.own(mention);
         let qualifier = mention.qualifier.as_deref();
-        let owner = qualifier.filter(|name| name.starts_with(char::is_uppercase));
+        let mut owner = qualifier.filter(|name| name.starts_with(char::is_uppercase));
         let by = owner.map_or(By::Name(&mention.name), By::Container);
-        let (files, count) = self.files(by, &mention.name, qualifier);
+        let (mut files, mut count) = self.files(by, &mention.name, qualifier);
+        if owner.is_some() && files.is_empty() {
+            // Not a type: a module, as Elixir's.
+            owner = None;
+            (files, count) = self.files(By::Name(&mention.name), &mention.name, qualifier);
+        }
         let rarity = 1.0 / (1.0 + 0.35 * (count.max(1) as f32).ln());
         let mut taken = 0;
         for (affinity, candidate) in files.into_iter().take(READ_PER_NAME) {
