@@ -41,6 +41,11 @@ impl Grammar {
         (self.language)()
     }
 
+    /// The source of one query, for those who keep what it found and must know when it changes.
+    pub fn query_source(&self, kind: QueryKind) -> &'static str {
+        self.sources[kind as usize]
+    }
+
     /// Compiles one query afresh, for tests that want the reason when it fails.
     pub fn compile(&self, kind: QueryKind) -> Result<Query, QueryError> {
         Query::new(&self.language(), self.sources[kind as usize])

@@ -1,6 +1,6 @@
 //! The items of a file: functions, types, imports and so on, with what belongs to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use tree_sitter::{Node, QueryCursor, StreamingIterator, Tree};
@@ -39,6 +39,23 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
+    /// Every kind, in the order of their numbers (`kind as usize`).
+    pub const ALL: [ItemKind; 13] = [
+        Self::Function,
+        Self::Class,
+        Self::Struct,
+        Self::Enum,
+        Self::Variant,
+        Self::Field,
+        Self::Trait,
+        Self::Impl,
+        Self::Module,
+        Self::Import,
+        Self::Constant,
+        Self::Type,
+        Self::Macro,
+    ];
+
     fn from_capture(name: &str) -> Option<Self> {
         Some(match name.strip_prefix("item.")? {
             "function" => Self::Function,
@@ -76,50 +93,82 @@ pub struct Item {
     pub body: Option<Range<usize>>,
     /// Index of the innermost item around this one.
     pub parent: Option<usize>,
+    /// The type that it belongs to, where a member stands outside of it: Go's receivers, C++'s `Queue::push`.
+    pub owner: Option<String>,
+}
+
+/// How far below the root, and below the body of what holds other items, [`Reach::Outer`] looks: members of a class
+/// stand directly in its body, conditions around items make it a little more.
+const OUTER_DEPTH: u32 = 5;
+
+/// Which items are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Every item.
+    All,
+    /// Those that other files can see: the bodies of functions are hardly looked into.
+    Outer,
 }
 
 /// Reads the items off a tree; see [`crate::Language::items`].
-pub(crate) fn items(grammar: &Grammar, tree: &Tree, text: &str) -> Vec<Item> {
+pub(crate) fn items(grammar: &Grammar, tree: &Tree, text: &str, reach: Reach) -> Vec<Item> {
     let Some(query) = grammar.query(QueryKind::Items) else { return Vec::new() };
     let captures = query.capture_names();
     let mut items: Vec<Item> = Vec::new();
-    // Of two matches with one name (a decorated definition and the definition inside) the larger counts.
+    // Of two matches with one name one counts; see `says_more`.
     let mut by_name: HashMap<usize, usize> = HashMap::new();
     let mut leading: HashMap<usize, usize> = HashMap::new(); // end of trimmed text -> start
     let mut cursor = QueryCursor::new();
-    let mut matches = cursor.matches(query, tree.root_node(), text.as_bytes());
-    while let Some(found) = matches.next() {
-        let mut item = None;
-        let (mut name, mut implemented, mut body) = (None, None, None);
-        for capture in found.captures {
-            match captures[capture.index as usize] {
-                "name" => name = name.or(Some(capture.node)),
-                "trait" => implemented = Some(capture.node),
-                "body" => body = Some(capture.node.byte_range()),
-                "leading" => {
-                    let range = capture.node.byte_range();
-                    let trimmed = text[range.clone()].trim_end().len();
-                    leading.insert(range.start + trimmed, range.start);
+    cursor.set_max_start_depth((reach == Reach::Outer).then_some(OUTER_DEPTH));
+    let mut nodes = vec![tree.root_node()];
+    let mut looked_into: HashSet<usize> = HashSet::new();
+    while let Some(node) = nodes.pop() {
+        let mut matches = cursor.matches(query, node, text.as_bytes());
+        while let Some(found) = matches.next() {
+            let mut item = None;
+            let (mut name, mut implemented, mut body, mut owner) = (None, None, None, None);
+            for capture in found.captures {
+                match captures[capture.index as usize] {
+                    "name" => name = name.or(Some(capture.node)),
+                    "trait" => implemented = Some(capture.node),
+                    "body" => body = Some(capture.node),
+                    "owner" => owner = Some(capture.node),
+                    "leading" => {
+                        let range = capture.node.byte_range();
+                        let trimmed = text[range.clone()].trim_end().len();
+                        leading.insert(range.start + trimmed, range.start);
+                    }
+                    other => {
+                        let kind = ItemKind::from_capture(other);
+                        item = item.or(kind.map(|kind| (kind, capture.node)));
+                    }
                 }
-                other => item = ItemKind::from_capture(other).map(|kind| (kind, capture.node)),
             }
-        }
-        let (Some((kind, node)), Some(name)) = (item, name) else { continue };
-        let item = Item {
-            kind,
-            name: item_name(text, name, implemented),
-            name_range: name.byte_range(),
-            byte_range: node.byte_range(),
-            full_range: node.byte_range(),
-            body,
-            parent: None,
-        };
-        match by_name.get(&name.start_byte()) {
-            Some(&at) if items[at].byte_range.len() < item.byte_range.len() => items[at] = item,
-            Some(_) => {}
-            None => {
-                by_name.insert(name.start_byte(), items.len());
-                items.push(item);
+            let (Some((kind, node)), Some(name)) = (item, name) else { continue };
+            let item = Item {
+                kind,
+                name: item_name(text, name, implemented),
+                name_range: name.byte_range(),
+                byte_range: node.byte_range(),
+                full_range: node.byte_range(),
+                body: body.map(|body| body.byte_range()),
+                parent: None,
+                owner: owner.map(|owner| words(text, owner)),
+            };
+            let taken = match by_name.get(&name.start_byte()) {
+                Some(&at) if says_more(&item, &items[at]) => {
+                    items[at] = item;
+                    true
+                }
+                Some(_) => false,
+                None => {
+                    by_name.insert(name.start_byte(), items.len());
+                    items.push(item);
+                    true
+                }
+            };
+            if reach == Reach::Outer && taken && kind != ItemKind::Function {
+                nodes.extend(body.filter(|body| looked_into.insert(body.id())));
             }
         }
     }
@@ -137,12 +186,28 @@ pub(crate) fn items(grammar: &Grammar, tree: &Tree, text: &str) -> Vec<Item> {
     items
 }
 
+/// Which of two matches with one name counts: the larger (a decorated definition, not the one inside), and of two as
+/// large the one whose kind says more (a constant that holds a function is a function).
+fn says_more(new: &Item, old: &Item) -> bool {
+    let rank = |kind| match kind {
+        ItemKind::Field => 0,
+        ItemKind::Constant | ItemKind::Type => 1,
+        ItemKind::Class => 2,
+        _ => 3,
+    };
+    (new.byte_range.len(), rank(new.kind)) > (old.byte_range.len(), rank(old.kind))
+}
+
 fn item_name(text: &str, name: Node<'_>, implemented: Option<Node<'_>>) -> String {
-    let words = |node: Node<'_>| text[node.byte_range()].split_whitespace().collect::<Vec<_>>().join(" ");
     match implemented {
-        Some(implemented) => format!("{} for {}", words(implemented), words(name)),
-        None => words(name),
+        Some(implemented) => format!("{} for {}", words(text, implemented), words(text, name)),
+        None => words(text, name),
     }
+}
+
+/// A node's text with runs of blanks made one.
+fn words(text: &str, node: Node<'_>) -> String {
+    text[node.byte_range()].split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Moves `start` up over attributes and comments that each fill their lines and touch what is below.

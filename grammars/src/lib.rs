@@ -15,6 +15,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use items::Reach;
+
 pub use tree_sitter::{InputEdit, Point, Tree};
 
 /// One language of the table. Cheap to copy; two handles are equal when they name the same row.
@@ -81,6 +83,12 @@ impl Language {
         self.row.block_comments
     }
 
+    /// Whether files are preprocessed before they are parsed. Their trees show the items well, but what a tree calls an
+    /// error may be a macro.
+    pub fn is_preprocessed(self) -> bool {
+        matches!(self.row.name, "c" | "cpp" | "cuda" | "objective-c" | "objective-cpp" | "csharp")
+    }
+
     /// The tree-sitter grammar with its queries, for the languages that have one.
     pub fn grammar(self) -> Option<&'static Grammar> {
         self.row.grammar
@@ -102,7 +110,13 @@ impl Language {
     /// The items of a file in the order of their start, an outer item before those inside it. Empty when the language
     /// has no grammar.
     pub fn items(self, tree: &Tree, text: &str) -> Vec<Item> {
-        self.grammar().map_or_else(Vec::new, |grammar| items::items(grammar, tree, text))
+        self.grammar().map_or_else(Vec::new, |grammar| items::items(grammar, tree, text, Reach::All))
+    }
+
+    /// The items that other files can see, in a fraction of the time: those in the bodies of functions are not looked
+    /// for, except close to the top of the file.
+    pub fn outer_items(self, tree: &Tree, text: &str) -> Vec<Item> {
+        self.grammar().map_or_else(Vec::new, |grammar| items::items(grammar, tree, text, Reach::Outer))
     }
 
     /// Byte ranges of the regions that hold a list of things (file, block, body), outer before inner.

@@ -1,27 +1,27 @@
 //! Every query compiles and finds what it is for in a file of its language; the table is consistent.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
 use redraft_grammars::{InputEdit, Item, ItemKind, Language, Point, QueryKind, error_ranges, has_errors};
 
 const RUST: &str = include_str!("../fixtures/sample.rs");
 const PYTHON: &str = include_str!("../fixtures/sample.py");
 
-/// A file for every language with a grammar; a new grammar without one fails `every_query_compiles_and_matches`.
-fn fixture(language: Language) -> &'static str {
-    match language.name() {
-        "rust" => RUST,
-        "python" => PYTHON,
-        other => panic!("no fixture for {other}"),
-    }
+/// `fixtures/sample.EXTENSION` for every language with a grammar, with the language's first extension.
+fn fixture(language: Language) -> String {
+    let name = format!("sample.{}", language.extensions()[0]);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(&name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("no fixture for {language}: {name}: {error}"))
 }
 
 fn items(name: &str) -> Vec<Item> {
     let language = Language::by_name(name).unwrap();
     let text = fixture(language);
-    let tree = language.parse(text, None).unwrap();
+    let tree = language.parse(&text, None).unwrap();
     assert!(!has_errors(&tree), "{:?}", error_ranges(&tree));
-    language.items(&tree, text)
+    language.items(&tree, &text)
 }
 
 fn outline(items: &[Item]) -> Vec<String> {
@@ -36,7 +36,10 @@ fn outline(items: &[Item]) -> Vec<String> {
     items
         .iter()
         .enumerate()
-        .map(|(at, item)| format!("{}{:?} {}", "  ".repeat(depth(at)), item.kind, item.name))
+        .map(|(at, item)| {
+            let owner = item.owner.as_ref().map(|owner| format!(" of {owner}")).unwrap_or_default();
+            format!("{}{:?} {}{owner}", "  ".repeat(depth(at)), item.kind, item.name)
+        })
         .collect()
 }
 
@@ -48,11 +51,11 @@ fn every_query_compiles_and_matches() {
             grammar.compile(kind).unwrap_or_else(|error| panic!("{language} {kind:?}: {error}"));
         }
         let text = fixture(language);
-        let tree = language.parse(text, None).unwrap();
+        let tree = language.parse(&text, None).unwrap();
         assert!(!has_errors(&tree), "{language}: {:?}", error_ranges(&tree));
-        assert!(!language.items(&tree, text).is_empty(), "{language}");
-        assert!(language.scopes(&tree, text).len() > 1, "{language}");
-        let comments = language.comments(&tree, text);
+        assert!(!language.items(&tree, &text).is_empty(), "{language}");
+        assert!(language.scopes(&tree, &text).len() > 1, "{language}");
+        let comments = language.comments(&tree, &text);
         assert!(!comments.is_empty(), "{language}");
         for range in comments {
             let comment = &text[range];
@@ -63,56 +66,47 @@ fn every_query_compiles_and_matches() {
     }
 }
 
+/// `fixtures/outlines.txt` has the outline of every fixture, as a person who reads the fixture would write it.
 #[test]
-fn rust_items() {
-    assert_eq!(
-        outline(&items("rust")),
-        [
-            "Import std::fmt::{self, Display}",
-            "Constant LIMIT",
-            "Constant NAMES",
-            "Struct Queue",
-            "  Field items",
-            "Struct Unit",
-            "Enum Shape",
-            "  Variant Dot",
-            "  Variant Line",
-            "    Field length",
-            "Trait Area",
-            "  Type Unit",
-            "  Function area",
-            "Impl Queue<T>",
-            "  Function push",
-            "Impl Display for Queue<T>",
-            "  Function fmt",
-            "Type Pair",
-            "Macro twice",
-            "Macro thread_local",
-            "Module tests",
-            "  Function inner",
-        ]
-    );
+fn items_are_those_that_a_reader_sees() {
+    let expected = include_str!("../fixtures/outlines.txt");
+    let mut sections: HashMap<&str, Vec<&str>> = HashMap::new();
+    for section in expected.split("== ").skip(1) {
+        let mut lines = section.lines();
+        sections.insert(lines.next().unwrap(), lines.collect());
+    }
+    for language in Language::all().filter(|language| language.grammar().is_some()) {
+        let expected = sections.remove(language.name());
+        assert_eq!(
+            Some(outline(&items(language.name()))),
+            expected.map(|lines| lines.iter().map(ToString::to_string).collect()),
+            "{language}"
+        );
+    }
+    assert!(sections.is_empty(), "no such languages: {sections:?}");
 }
 
+/// What other files can see is found without the rest.
 #[test]
-fn python_items() {
-    assert_eq!(
-        outline(&items("python")),
-        [
-            "Import annotations",
-            "Import os",
-            "Import dataclasses",
-            "Constant LIMIT",
-            "Constant a, b",
-            "Class Queue",
-            "  Field name",
-            "  Field size",
-            "  Function full",
-            "  Function pop",
-            "Function outer",
-            "  Function inner",
-        ]
-    );
+fn outer_items_are_those_outside_of_functions() {
+    for language in Language::all().filter(|language| language.grammar().is_some()) {
+        let text = fixture(language);
+        let tree = language.parse(&text, None).unwrap();
+        let all = language.items(&tree, &text);
+        let inside = |item: &Item| {
+            let outer = |at: usize| Some(&all[at]);
+            std::iter::successors(item.parent.and_then(outer), |item| item.parent.and_then(outer))
+                .any(|outer| outer.kind == ItemKind::Function)
+        };
+        let named = |items: &[Item], keep: &dyn Fn(&Item) -> bool| -> Vec<(ItemKind, String)> {
+            items.iter().filter(|item| keep(item)).map(|item| (item.kind, item.name.clone())).collect()
+        };
+        let outer = language.outer_items(&tree, &text);
+        let found = named(&outer, &|_| true);
+        for wanted in named(&all, &|item| !inside(item)) {
+            assert!(found.contains(&wanted), "{language}: {wanted:?}");
+        }
+    }
 }
 
 #[test]

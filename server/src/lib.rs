@@ -4,6 +4,7 @@ pub mod apply;
 pub mod cli;
 pub mod complete;
 pub mod guard;
+pub mod index;
 pub mod lsp;
 pub mod merge;
 pub mod session;

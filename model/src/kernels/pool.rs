@@ -214,8 +214,8 @@ pub fn in_background<R: Send>(task: impl FnOnce() -> R + Send) -> R {
     })
 }
 
-/// Lets other programs go before this thread, where the system knows priorities of single threads.
-fn give_way() {
+/// Lets other programs go before this thread from now on, where the system knows priorities of single threads.
+pub fn give_way() {
     #[cfg(target_os = "linux")]
     // SAFETY: both calls take plain numbers; 0 is the calling thread. Whether it worked makes no difference to a result.
     unsafe {

@@ -10,6 +10,7 @@ mod complete;
 mod doctor;
 mod editor;
 mod exit;
+mod index;
 mod interrupt;
 mod lsp;
 mod model;
@@ -43,6 +44,8 @@ enum Command {
     Complete(complete::Args),
     /// Say what this machine is, which models are on it, and whether Redraft can run here
     Doctor(doctor::Args),
+    /// Index a folder for completion, or show what a cursor in it would be given as context
+    Index(index::Args),
     /// Serve an editor over the Language Server Protocol (also what `redraft` alone does when an editor starts it)
     Lsp(lsp::Args),
     /// List, fetch and check the models that Redraft can run
@@ -62,6 +65,7 @@ fn run(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Complete(args)) => complete::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Index(args)) => index::run(&args),
         Some(Command::Model(args)) => model::run(&args),
         Some(Command::Lsp(args)) => lsp::run(&args),
         // An editor starts us with a pipe; a person who types the bare command is better served by the help.
@@ -127,4 +131,11 @@ pub(crate) fn size_text(bytes: u64) -> String {
         0..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
+}
+
+/// The most memory that this process ever held, where the system tells.
+pub(crate) fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }

@@ -1,10 +1,11 @@
-//! Syntax that an edit broke: by the syntax tree where the language has a grammar, by counting brackets otherwise.
+//! Syntax that an edit broke: by the syntax tree where the language has a grammar and no macros that it would trip over,
+//! by counting brackets otherwise.
 
 use redraft_grammars::{Language, error_ranges};
 
 /// A sentence about an error that `output` has and `original` had not.
 pub(super) fn new_error(original: &str, output: &str, language: Option<Language>) -> Option<String> {
-    if let Some(language) = language
+    if let Some(language) = language.filter(|language| !language.is_preprocessed())
         && let Some(after) = language.parse(output, None)
     {
         let errors = error_ranges(&after);

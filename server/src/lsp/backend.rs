@@ -16,6 +16,7 @@ use super::commands::Called;
 use super::completion::{self, InlineCompletionList, InlineCompletionParams};
 use super::convert::{from_changes, from_folders};
 use super::engine::Engine;
+use super::indexing;
 use super::land::{Landed, Way};
 use super::peer::{ANSWER_LIMIT, Peer};
 use super::review;
@@ -109,7 +110,25 @@ impl Backend {
             {
                 shared.configure(settings);
             }
+            shared.follow_workspace();
             shared.start_loading().await;
+        });
+    }
+
+    /// Asks the client to announce something from now on.
+    fn register(&self, method: &'static str, options: Value) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let registration = Registration {
+                id: format!("redraft/{method}"),
+                method: method.to_owned(),
+                register_options: Some(options),
+            };
+            let params = RegistrationParams { registrations: vec![registration] };
+            let answer = shared.peer.request::<request::RegisterCapability>(params, ANSWER_LIMIT).await;
+            if let Err(error) = answer {
+                tracing::debug!("{method} does not come: {error}");
+            }
         });
     }
 
@@ -155,24 +174,18 @@ impl LanguageServer for Backend {
 
     async fn initialized(&self, _: InitializedParams) {
         self.shared.completing.remember(self.shared.engine.counted());
-        if self.shared.client().registers_configuration {
-            let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move {
-                let registration = Registration {
-                    id: "redraft/configuration".to_owned(),
-                    method: "workspace/didChangeConfiguration".to_owned(),
-                    register_options: Some(json!({ "section": "redraft" })),
-                };
-                let params = RegistrationParams { registrations: vec![registration] };
-                let answer = shared.peer.request::<request::RegisterCapability>(params, ANSWER_LIMIT).await;
-                if let Err(error) = answer {
-                    tracing::debug!("changes of settings are not announced: {error}");
-                }
-            });
+        let client = self.shared.client();
+        if client.registers_configuration {
+            let options = json!({ "section": "redraft" });
+            self.register("workspace/didChangeConfiguration", options);
+        }
+        if client.registers_watchers {
+            self.register("workspace/didChangeWatchedFiles", indexing::watchers());
         }
         if self.shared.client().configuration {
             self.pull_configuration();
         } else {
+            self.shared.follow_workspace();
             let shared = Arc::clone(&self.shared);
             tokio::spawn(async move { shared.start_loading().await });
         }
@@ -186,18 +199,28 @@ impl LanguageServer for Backend {
 
     async fn did_open(&self, params: DidOpenTextDocumentParams) {
         let TextDocumentItem { uri, language_id, version, text } = params.text_document;
-        self.shared.session().open(uri.clone(), &language_id, version, &text);
+        {
+            let mut session = self.shared.session();
+            session.open(uri.clone(), &language_id, version, &text);
+            self.shared.indexing.document_changed(&session, &uri, &[]);
+        }
         self.shared.changed();
         self.shared.prepare_when_idle(uri);
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
         let VersionedTextDocumentIdentifier { uri, version } = params.text_document;
-        let was = self.shared.session().out_of_step(&uri);
-        let result = self.shared.session().change(&uri, version, &from_changes(params.content_changes));
-        if let Some(snapshot) = self.shared.session().snapshot(&uri) {
-            self.shared.completing.changed(&uri, &snapshot.rope);
-        }
+        let changes = from_changes(params.content_changes);
+        let (was, result) = {
+            let mut session = self.shared.session();
+            let was = session.out_of_step(&uri);
+            let result = session.change(&uri, version, &changes);
+            self.shared.indexing.document_changed(&session, &uri, &changes);
+            if let Some(snapshot) = session.snapshot(&uri) {
+                self.shared.completing.changed(&uri, &snapshot.rope);
+            }
+            (was, result)
+        };
         self.shared.changed();
         match result {
             Ok(()) => {
@@ -214,11 +237,17 @@ impl LanguageServer for Backend {
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
         self.shared.session().close(&params.text_document.uri);
+        self.shared.indexing.document_closed(&params.text_document.uri);
         self.shared.changed();
     }
 
-    async fn did_save(&self, _: DidSaveTextDocumentParams) {
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
         completion::keep_counted(&self.shared);
+        self.shared.indexing.files_changed([&params.text_document.uri]);
+    }
+
+    async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        self.shared.indexing.files_changed(params.changes.iter().map(|change| &change.uri));
     }
 
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
@@ -231,9 +260,12 @@ impl LanguageServer for Backend {
 
     async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
         let (added, removed) = (from_folders(&params.event.added), from_folders(&params.event.removed));
-        let folders = &mut self.shared.session().folders;
-        folders.retain(|folder| !removed.contains(folder));
-        folders.extend(added);
+        {
+            let folders = &mut self.shared.session().folders;
+            folders.retain(|folder| !removed.contains(folder));
+            folders.extend(added);
+        }
+        self.shared.follow_workspace();
     }
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
@@ -241,6 +273,8 @@ impl LanguageServer for Backend {
     }
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        let lines = params.range.start.line as usize..params.range.end.line as usize + 1;
+        self.shared.indexing.viewed(&self.shared.session(), &params.text_document.uri, &lines);
         let offered = actions::offer(&self.shared, &params).await;
         Ok((!offered.is_empty()).then_some(offered))
     }

@@ -70,6 +70,8 @@ pub(super) struct Client {
     pub(super) review: bool,
     /// Asks for lenses again when told to.
     pub(super) refreshes_lenses: bool,
+    /// Can be told to announce changes of files.
+    pub(super) registers_watchers: bool,
 }
 
 impl Client {
@@ -108,6 +110,10 @@ impl Client {
             refreshes_lenses: workspace
                 .and_then(|workspace| workspace.code_lens.as_ref())
                 .and_then(|lens| lens.refresh_support)
+                == Some(true),
+            registers_watchers: workspace
+                .and_then(|workspace| workspace.did_change_watched_files.as_ref())
+                .and_then(|files| files.dynamic_registration)
                 == Some(true),
         }
     }

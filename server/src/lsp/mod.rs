@@ -12,6 +12,7 @@ mod commands;
 mod completion;
 mod convert;
 mod engine;
+mod indexing;
 mod job;
 mod land;
 mod local_engine;

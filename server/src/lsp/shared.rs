@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use redraft_model::cache;
 use ropey::Rope;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use super::actions::{self, Source};
 use super::capabilities::Client;
 use super::completion::Completing;
 use super::engine::{Availability, Engine};
+use super::indexing::Indexing;
 use super::job::{Job, JobError, Subject, compute};
 use super::land::{Landed, Stream as LandingStream, Way, land};
 use super::peer::Peer;
@@ -31,6 +33,7 @@ const IDLE: Duration = Duration::from_millis(800);
 pub(super) struct Shared {
     pub(super) peer: Peer,
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) indexing: Indexing,
     session: Mutex<Session>,
     client: OnceLock<Client>,
     /// Cancelled when the connection ends.
@@ -60,6 +63,7 @@ impl Shared {
         Self {
             peer,
             engine,
+            indexing: Indexing::new(cache::folder().ok().map(|folder| folder.join("index"))),
             session: Mutex::default(),
             client: OnceLock::new(),
             root: CancellationToken::new(),
@@ -91,6 +95,7 @@ impl Shared {
     /// The connection has ended: nothing goes on.
     pub(super) fn end(&self) {
         self.root.cancel();
+        self.indexing.end();
     }
 
     /// A token for new work, cancelled with the connection at the latest.
@@ -267,6 +272,14 @@ impl Shared {
         for problem in problems {
             self.peer.show(MessageType::WARNING, format!("Redraft settings: {problem}"));
         }
+        if self.indexing.index().is_some() || !self.config().index.enabled {
+            self.follow_workspace();
+        }
+    }
+
+    /// Begins the index of the workspace, or tells it of other folders and settings.
+    pub(super) fn follow_workspace(&self) {
+        self.indexing.follow(&self.session());
     }
 
     /// Loads a model that is on this machine, in the background, where that is configured.

@@ -23,6 +23,8 @@ pub struct Config {
     pub apply: ApplyConfig,
     /// `redraft.completion.*`
     pub completion: CompletionConfig,
+    /// `redraft.index.*`
+    pub index: IndexConfig,
 }
 
 /// Which model, and how it is run. Read when the model is loaded.
@@ -121,6 +123,21 @@ impl CompletionConfig {
             strings: self.strings,
             ..Options::default()
         }
+    }
+}
+
+/// The index of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexConfig {
+    /// `index.enabled`: whether the workspace is indexed at all.
+    pub enabled: bool,
+    /// `index.maxFiles`: files beyond this number in a folder are left out.
+    pub max_files: usize,
+}
+
+impl Default for IndexConfig {
+    fn default() -> Self {
+        Self { enabled: true, max_files: 100_000 }
     }
 }
 
@@ -235,6 +252,10 @@ impl Config {
                 let language = Language::by_name(name)
                     .ok_or_else(|| format!("redraft.{key}: no language is called {name}; it is ignored"))?;
                 self.completion.languages.insert(language.name().to_owned(), switch(key, value)?);
+            }
+            "index.enabled" => self.index.enabled = switch(key, value)?,
+            "index.maxFiles" => {
+                self.index.max_files = count(key, value)?.unwrap_or(IndexConfig::default().max_files);
             }
             _ => {
                 return Err(format!("there is no setting redraft.{key}; see the README for those there are"));

@@ -19,7 +19,7 @@ use url::Url;
 use crate::text::PositionEncoding;
 
 pub use config::{
-    ApplyConfig, CompletionConfig, Config, FetchPolicy, LoadTime, ModelConfig, Prepare, Stream,
+    ApplyConfig, CompletionConfig, Config, FetchPolicy, IndexConfig, LoadTime, ModelConfig, Prepare, Stream,
 };
 pub use document::{Change, Document, DocumentSnapshot, MAX_PARSED_BYTES, OutOfStep};
 pub use review::{PlacedHunk, Review};

@@ -189,7 +189,7 @@ fn measure(args: &Args, plan: &Plan<'_>, path: &Path) -> anyhow::Result<Option<S
         isa: model.isa().name(),
         runs: plan.runs,
         load_seconds,
-        peak_rss_bytes: peak_rss_bytes(),
+        peak_rss_bytes: crate::cli::peak_rss_bytes(),
         weight_bytes: model.weight_bytes(),
         decode,
         forwards,
@@ -244,11 +244,4 @@ fn forward(
         cache.truncate(context);
     }
     Ok(median(seconds))
-}
-
-/// The most memory that this process ever held, where the system tells.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }

@@ -1,0 +1,3 @@
+(comment) @comment
+(statement_comment) @comment
+(module_comment) @comment

@@ -1,0 +1,6 @@
+; Regions that hold a list of things: used for what encloses the cursor.
+(source_file) @scope
+(class_body) @scope
+(enum_class_body) @scope
+(block) @scope
+(function_body) @scope

@@ -1,0 +1,4 @@
+; Regions that hold a list of things: used for what encloses the cursor.
+(chunk) @scope
+(block) @scope
+(table_constructor) @scope
