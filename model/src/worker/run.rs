@@ -7,6 +7,7 @@ use crate::decode::{
 use crate::error::ModelError;
 use crate::kernels::pool::{Pool, in_background};
 use crate::kv_cache::{KvCache, KvFormat};
+use crate::prompt::answer;
 use crate::score::{Scores, Scoring};
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
@@ -235,11 +236,8 @@ impl<'t> Worker<'t> {
         let draft = &request.draft;
         let end = request.stop.first().map_or("", String::as_str);
         let texts = [draft.merged.as_deref(), Some(&draft.original), Some(&draft.suggestion)];
-        let texts = texts.into_iter().flatten().filter(|text| !text.is_empty()).map(|text| {
-            let mut tokens = self.tokenizer.encode(&format!("{}{end}", text.trim_end_matches('\n')));
-            tokens.extend(self.tokenizer.eos_ids().first());
-            tokens
-        });
+        let texts = texts.into_iter().flatten().filter(|text| !text.is_empty());
+        let texts = texts.map(|text| answer(text, end, self.tokenizer));
         Box::new(SpeculativeEdit::new(texts.collect(), self.costs.clone()))
     }
 

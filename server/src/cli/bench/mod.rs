@@ -3,6 +3,7 @@
 mod apply;
 mod engine;
 mod svg;
+mod tokens;
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -21,11 +22,14 @@ enum Command {
     Apply(apply::Args),
     /// Measure loading, memory, forwards of 1 to 512 tokens at several context lengths, and plain decoding
     Engine(engine::Args),
+    /// Write tasks as the tokens of prompt and right answer, to train a model on
+    Tokens(tokens::Args),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Apply(args) => apply::run(args),
         Command::Engine(args) => engine::run(args),
+        Command::Tokens(args) => tokens::run(args),
     }
 }

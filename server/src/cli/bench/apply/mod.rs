@@ -4,7 +4,7 @@
 //! are not paid by another; but for tasks decoded side by side, whose seconds are shares of what they took together.
 
 mod plot;
-mod rows;
+pub(super) mod rows;
 mod table;
 
 use std::num::NonZeroUsize;

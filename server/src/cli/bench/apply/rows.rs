@@ -14,23 +14,23 @@ use crate::cli::UsageError;
 
 /// One edit to make, and how it should come out.
 #[derive(Debug, Deserialize)]
-pub(super) struct Task {
+pub(in crate::cli::bench) struct Task {
     /// The task's name.
-    pub(super) id: String,
+    pub(in crate::cli::bench) id: String,
     language: Option<String>,
     path: Option<String>,
     instruction: Option<String>,
     /// The file before the edit.
-    pub(super) original: String,
+    pub(in crate::cli::bench) original: String,
     suggestion: String,
     /// The file after it, if that is known.
-    pub(super) expected: Option<String>,
+    pub(in crate::cli::bench) expected: Option<String>,
     style: Option<String>,
 }
 
 impl Task {
     /// The task as the pipeline takes it.
-    pub(super) fn request(&self) -> ApplyRequest {
+    pub(in crate::cli::bench) fn request(&self) -> ApplyRequest {
         ApplyRequest {
             path: self.path.clone(),
             language: self.language.clone(),
@@ -41,12 +41,12 @@ impl Task {
     }
 
     /// The language, for the table.
-    pub(super) fn language(&self) -> &str {
+    pub(in crate::cli::bench) fn language(&self) -> &str {
         self.language.as_deref().unwrap_or("-")
     }
 
     /// How the suggestion is written, for the table.
-    pub(super) fn style(&self) -> &str {
+    pub(in crate::cli::bench) fn style(&self) -> &str {
         self.style.as_deref().unwrap_or("-")
     }
 }
@@ -133,7 +133,7 @@ impl Row {
 }
 
 /// Reads tasks, plain or gzipped, at most `limit`.
-pub(super) fn read_tasks(path: &Path, limit: usize) -> anyhow::Result<Vec<Task>> {
+pub(in crate::cli::bench) fn read_tasks(path: &Path, limit: usize) -> anyhow::Result<Vec<Task>> {
     let shown = path.display();
     let open = || File::open(path).map_err(|error| UsageError(format!("cannot read {shown}: {error}")));
     let mut magic = [0; 2];
