@@ -8,7 +8,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from redraft_finetune import windows
+from redraft_finetune import samples, windows
 
 # Where a style is common and the deterministic merge least sure, a sample is worth most.
 STYLES = {"lazy": 0.45, "items": 0.2, "bare": 0.12, "messy": 0.13, "search": 0.05, "udiff": 0.05}
@@ -80,7 +80,11 @@ def chosen(tasks: list[dict], args, rng):
 
 
 def tokens(redraft: str, model: str, tasks: Path, out: Path):
-    subprocess.run([redraft, "bench", "tokens", tasks, "--out", out, "--model", model], check=True)
+    """What the engine makes of the tasks, as samples."""
+    rows = tasks.with_suffix(".tokens")
+    subprocess.run([redraft, "bench", "tokens", tasks, "--out", rows, "--model", model], check=True)
+    samples.write(out, read(rows))
+    rows.unlink()
 
 
 def main():
@@ -110,7 +114,7 @@ def main():
         rows = list(chosen(whole, args, rng))
         path = args.out / f"{name}.tasks.jsonl"
         write(path, rows)
-        tokens(args.redraft, args.model, path, args.out / f"{name}.jsonl")
+        tokens(args.redraft, args.model, path, args.out / f"{name}.npz")
         print(name, dict(Counter(row["style"] for row in rows)))
 
 

@@ -1,20 +1,21 @@
 """Samples as tokens, and how much each token of an answer counts."""
 
-import json
 import random
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import numpy as np
+
 # What a token counts for: copied ones are many and easy.
-COPIED = 1.0
+COPIED = 1
 # Tokens that are new, and those close to where the answer leaves the file or comes back to it.
-NEAR_EDIT = 3.0
+NEAR_EDIT = 3
 # Tokens after which the file goes on in more than one way: here a copy can take the wrong turn.
-CROSSROADS = 2.0
+CROSSROADS = 2
 # The first tokens, where an untrained model starts with the snippet, and the last, where it stops too early or not at all.
-BORDER = 3.0
+BORDER = 3
 BORDER_TOKENS = 8
 REACH = 6
 CONTEXT = 3
@@ -25,14 +26,14 @@ class Sample:
     id: str
     prompt: list[int]
     answer: list[int]
-    weights: list[float]
+    weights: list[int]
 
     @property
     def tokens(self) -> int:
         return len(self.prompt) + len(self.answer)
 
 
-def weights(original: list[int], answer: list[int]) -> list[float]:
+def weights(original: list[int], answer: list[int]) -> list[int]:
     """The weight of each token of `answer`, an edit of `original`."""
     result = [COPIED] * len(answer)
     successors: dict[tuple, set] = {}
@@ -51,13 +52,40 @@ def weights(original: list[int], answer: list[int]) -> list[float]:
     return result
 
 
+def write(path: Path, rows: Iterable[dict]) -> int:
+    """Writes rows of `redraft bench tokens` as one compressed file."""
+    ids, tokens, weighed, lengths = [], [], [], []
+    for row in rows:
+        ids.append(row["id"])
+        tokens += [row["prompt"], row["answer"]]
+        weighed.append(weights(row["original"], row["answer"]))
+        lengths.append((len(row["prompt"]), len(row["answer"])))
+    np.savez_compressed(
+        path,
+        ids=np.array(ids),
+        lengths=np.array(lengths, np.uint32).reshape(-1, 2),
+        tokens=np.concatenate([np.array(part, np.uint32) for part in tokens]),
+        weights=np.concatenate([np.array(part, np.uint8) for part in weighed]),
+    )
+    return len(ids)
+
+
 def read(path: Path, most_tokens: int) -> list[Sample]:
-    samples = []
-    with open(path, encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            if len(row["prompt"]) + len(row["answer"]) <= most_tokens:
-                weighed = weights(row["original"], row["answer"])
-                samples.append(Sample(row["id"], row["prompt"], row["answer"], weighed))
+    """The samples of at most so many tokens."""
+    samples, at, weight_at = [], 0, 0
+    with np.load(path) as file:
+        tokens, weighed = file["tokens"], file["weights"]
+        for name, (prompt, answer) in zip(file["ids"].tolist(), file["lengths"].tolist()):
+            if prompt + answer <= most_tokens:
+                samples.append(
+                    Sample(
+                        name,
+                        tokens[at : at + prompt].tolist(),
+                        tokens[at + prompt : at + prompt + answer].tolist(),
+                        weighed[weight_at : weight_at + answer].tolist(),
+                    )
+                )
+            at, weight_at = at + prompt + answer, weight_at + answer
     if not samples:
         raise SystemExit(f"{path} has no sample of at most {most_tokens} tokens")
     return samples
@@ -86,6 +114,3 @@ def packs(samples: list[Sample], pack_tokens: int, seed: int, skip: int = 0):
             room -= sample.tokens
         epoch += 1
 
-
-def lengths(samples: list[Sample]) -> Counter:
-    return Counter(sample.tokens // 256 * 256 for sample in samples)

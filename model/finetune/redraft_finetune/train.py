@@ -184,8 +184,8 @@ def main():
     torch.manual_seed(args.seed)
     run = Run(args.run)
     (args.run / "arguments.json").write_text(json.dumps(vars(args), default=str, indent=1) + "\n")
-    train = samples.read(args.data / "train.jsonl", args.most_tokens)
-    others = samples.read(args.data / "held_out.jsonl", args.most_tokens)[: args.held_out_samples]
+    train = samples.read(args.data / "train.npz", args.most_tokens)
+    others = samples.read(args.data / "held_out.npz", args.most_tokens)[: args.held_out_samples]
     print(f"{len(train)} samples, {sum(sample.tokens for sample in train)} tokens; held out: {len(others)}")
     adapter = Adapter(base.load(args.gguf).to(args.device), args.rank, args.alpha)
     optimizer = torch.optim.AdamW(adapter.masters.values(), lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)

@@ -1,7 +1,5 @@
 """Cuts a task down to the stretch of the file that its edit is about, so that it fits into few tokens."""
 
-from difflib import SequenceMatcher
-
 
 def changed(original: list[str], expected: list[str]) -> tuple[int, int]:
     """The lines of `original` from the first to behind the last that an edit touches."""
@@ -62,6 +60,3 @@ def snap(lines: list[str], at: int, step: int) -> int:
 def joined(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
-
-def similarity(a: str, b: str) -> float:
-    return SequenceMatcher(None, a.splitlines(), b.splitlines(), autojunk=False).ratio()

@@ -314,6 +314,8 @@ impl<'t> Worker<'t> {
     /// One forward of a scoring.
     fn score(&mut self, mut scoring: Scoring, answer: oneshot::Sender<Result<Scores, ModelError>>) {
         let (model, kv, context) = (&mut self.model, self.kv, self.context);
+        // As the rewrites do, whose cache it works in.
+        model.use_adapter(true);
         let config = model.config();
         let cache = self.caches[1].get_or_insert_with(|| KvCache::new(config, kv, context));
         match caught(|| scoring.step(model, cache)) {
@@ -354,6 +356,8 @@ impl<'t> Worker<'t> {
 
     /// One forward of the jobs of `group`, each in its own cache.
     fn step(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
+        let completing = group.iter().any(|job| self.jobs[*job].priority == Priority::Completion);
+        self.model.use_adapter(!completing);
         let (config, kv, context) = (self.model.config(), self.kv, self.context);
         let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.caches.len());
         for (index, cache) in self.caches.iter_mut().enumerate() {

@@ -146,7 +146,7 @@ fn one(
 ) -> anyhow::Result<Option<Row>> {
     let (name, route) = (decoder.to_string(), args.options.route.to_string());
     let model = args.options.model_name();
-    if let Some(row) = locked(results).earlier(&task.id, &name, model, &route) {
+    if let Some(row) = locked(results).earlier(&task.id, &name, &model, &route) {
         return Ok(Some(row));
     }
     if args.side_by_side == NonZeroUsize::MIN {
@@ -165,7 +165,7 @@ fn one(
                 id: task.id.clone(),
                 decoder: name,
                 seconds,
-                model: model.to_owned(),
+                model,
                 asked_route: route,
                 ..Row::default()
             };
