@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from redraft_finetune import samples, windows
+from redraft_finetune import synthetic as synthetic_edits
 
 # Where a style is common and the deterministic merge least sure, a sample is worth most.
 STYLES = {"lazy": 0.45, "items": 0.2, "bare": 0.12, "messy": 0.13, "search": 0.05, "udiff": 0.05}
@@ -79,6 +80,26 @@ def chosen(tasks: list[dict], args, rng):
             yield task
 
 
+def synthetic(tasks: list[dict], count: int, args, rng) -> list[dict]:
+    """About `count` tasks whose edits are made by program; the engine's command writes their suggestions."""
+    pairs, out = args.out / "synthetic.pairs", args.out / "synthetic.tasks"
+    # Many are left out again: small ones are thinned out there as in histories.
+    edits = []
+    for task in rng.choices(tasks, k=3 * count):
+        made = synthetic_edits.edit(task["expected"], task["language"], rng)
+        if made is not None:
+            edits.append({"path": task["path"], "before": task["expected"], "after": made[0], "repo": task["repo"]})
+    write(pairs, edits)
+    subprocess.run(
+        [args.redraft, "bench", "mine", "--pairs", pairs, "--out", out, "--seed", str(args.seed)], check=True
+    )
+    rows = list(read(out))
+    pairs.unlink()
+    out.unlink()
+    rng.shuffle(rows)
+    return rows[:count]
+
+
 def tokens(redraft: str, model: str, tasks: Path, out: Path):
     """What the engine makes of the tasks, as samples."""
     rows = tasks.with_suffix(".tokens")
@@ -97,6 +118,7 @@ def main():
     parser.add_argument("--long-lines", type=int, default=400)
     parser.add_argument("--long-share", type=float, default=0.2)
     parser.add_argument("--unchanged", type=float, default=0.06, help="share of samples that ask for no change")
+    parser.add_argument("--synthetic", type=float, default=4, help="synthetic edits to each real one")
     parser.add_argument("--redraft", default="redraft", help="the engine's command")
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--seed", type=int, default=1)
@@ -110,6 +132,10 @@ def main():
     }
     for name, (pool, count) in parts.items():
         args.count = count
+        if name == "train" and args.synthetic > 0:
+            real = pool[: round(count / (1 + args.synthetic))]
+            pool = real + synthetic(pool, count - len(real), args, rng)
+            rng.shuffle(pool)
         whole = list(shaped(pool, args, rng))
         rows = list(chosen(whole, args, rng))
         path = args.out / f"{name}.tasks.jsonl"

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,8 @@ BORDER = 3
 BORDER_TOKENS = 8
 REACH = 6
 CONTEXT = 3
+# Tokens that say where in the original an answer is.
+ANCHOR = 5
 
 
 @dataclass
@@ -33,6 +34,30 @@ class Sample:
         return len(self.prompt) + len(self.answer)
 
 
+def edits(original: list[int], answer: list[int]) -> list[tuple[int, int]]:
+    """The stretches of `answer` that are not copied from `original`; empty ones where something is left out.
+
+    Goes along both and, where they part, on at the next few tokens that stand in what is left of the original.
+    """
+    places: dict[tuple, list[int]] = {}
+    for at in range(len(original) - ANCHOR + 1):
+        places.setdefault(tuple(original[at : at + ANCHOR]), []).append(at)
+    found, here, at = [], 0, 0
+    while at < len(answer):
+        if here < len(original) and original[here] == answer[at]:
+            here, at = here + 1, at + 1
+            continue
+        first = at
+        while at < len(answer):
+            later = [place for place in places.get(tuple(answer[at : at + ANCHOR]), ()) if place >= here]
+            if later:
+                here = later[0]
+                break
+            at += 1
+        found.append((first, at))
+    return found
+
+
 def weights(original: list[int], answer: list[int]) -> list[int]:
     """The weight of each token of `answer`, an edit of `original`."""
     result = [COPIED] * len(answer)
@@ -42,11 +67,9 @@ def weights(original: list[int], answer: list[int]) -> list[int]:
     for at in range(CONTEXT, len(answer)):
         if len(successors.get(tuple(answer[at - CONTEXT : at]), ())) > 1:
             result[at] = CROSSROADS
-    matcher = SequenceMatcher(None, original, answer, autojunk=False)
-    for kind, _, _, first, end in matcher.get_opcodes():
-        if kind != "equal":
-            for at in range(max(0, first - REACH), min(len(answer), end + REACH)):
-                result[at] = NEAR_EDIT
+    for first, end in edits(original, answer):
+        for at in range(max(0, first - REACH), min(len(answer), end + REACH)):
+            result[at] = NEAR_EDIT
     for at in [*range(min(BORDER_TOKENS, len(answer))), *range(max(0, len(answer) - BORDER_TOKENS), len(answer))]:
         result[at] = BORDER
     return result
@@ -113,4 +136,3 @@ def packs(samples: list[Sample], pack_tokens: int, seed: int, skip: int = 0):
             pack.append(sample)
             room -= sample.tokens
         epoch += 1
-

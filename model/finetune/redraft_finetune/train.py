@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import os
+import random
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 from transformers import DynamicCache
 
-from redraft_finetune import base, chart, samples
+from redraft_finetune import base, chart, consistency, samples
 
 
 class Adapter:
@@ -71,8 +72,11 @@ def packed_states(core, pack, device):
         ids += sample.prompt + sample.answer[:-1]
         positions += range(len(ids) - start)
         wanted += range(start + len(sample.prompt) - 1, len(ids))
+    # Without a cache, positions that start anew say where a sample begins.
     states = core.model(
-        input_ids=torch.tensor([ids], device=device), position_ids=torch.tensor([positions], device=device)
+        input_ids=torch.tensor([ids], device=device),
+        position_ids=torch.tensor([positions], device=device),
+        use_cache=False,
     ).last_hidden_state[0]
     return states[torch.tensor(wanted, device=device)]
 
@@ -171,7 +175,19 @@ def arguments():
     parser.add_argument("--step-tokens", type=int, default=1600, help="tokens between two steps of the optimizer")
     parser.add_argument("--held-out-samples", type=int, default=24)
     parser.add_argument("--evaluate-every", type=int, default=25, help="steps between two looks at what is held out")
-    parser.add_argument("--no-prompt-gradient", action="store_true", help="learn at the answer's positions only: faster")
+    parser.add_argument("--save-every", type=int, default=5, help="steps between two checkpoints")
+    parser.add_argument(
+        "--no-prompt-gradient", action="store_true", help="learn at the answer's positions only: faster"
+    )
+    parser.add_argument(
+        "--trajectories", type=Path, help="learn consistency too, from what redraft_finetune.consistency wrote"
+    )
+    parser.add_argument(
+        "--consistency", type=float, default=1.0, help="weight of the consistency loss beside the answers'"
+    )
+    parser.add_argument(
+        "--attention", default="sdpa", help="attention of transformers, such as flex_attention on a GPU"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
@@ -187,7 +203,10 @@ def main():
     train = samples.read(args.data / "train.npz", args.most_tokens)
     others = samples.read(args.data / "held_out.npz", args.most_tokens)[: args.held_out_samples]
     print(f"{len(train)} samples, {sum(sample.tokens for sample in train)} tokens; held out: {len(others)}")
-    adapter = Adapter(base.load(args.gguf).to(args.device), args.rank, args.alpha)
+    model = base.load(args.gguf).to(args.device)
+    model.set_attn_implementation(args.attention)
+    adapter = Adapter(model, args.rank, args.alpha)
+    trajectories = consistency.read(args.trajectories) if args.trajectories else []
     optimizer = torch.optim.AdamW(adapter.masters.values(), lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
     run.restore(adapter, optimizer)
     state, before, started = run.state, run.state["seconds"], time.monotonic()
@@ -201,12 +220,18 @@ def main():
     whole, part = 60 * args.minutes, before + 60 * args.part_minutes
     while seconds() < min(whole, part):
         state["step"] += 1
-        mean, weight, packed, tokens = 0.0, 0.0, 0, 0
+        mean, weight, packed, tokens, apart = 0.0, 0.0, 0, 0, []
         while tokens < args.step_tokens:
             pack = next(packs)
             loss, weights, plain = losses(adapter.core, pack, args.device, not args.no_prompt_gradient)
             loss.backward()
             weight += float(weights)
+            if trajectories:
+                rng = random.Random(f"{args.seed} {state['samples']}")
+                far = consistency.loss(adapter.core, rng.choice(trajectories), rng, args.device)
+                # In proportion to the answers' tokens, so that its share does not depend on how samples are packed.
+                (args.consistency * far * weights).backward()
+                apart.append(float(far.detach()))
             mean, packed = mean + float(plain), packed + 1
             tokens += sum(sample.tokens for sample in pack)
             state["samples"] += len(pack)
@@ -219,12 +244,13 @@ def main():
         state["tokens"] += tokens
         state["seconds"] = seconds()
         last = seconds() >= min(whole, part)
-        found = {}
-        if last or state["step"] % args.evaluate_every == 0:
-            found = held_out(adapter.core, others, args.device)
+        found = {"consistency_loss": sum(apart) / len(apart)} if apart else {}
+        look = last or state["step"] % args.evaluate_every == 0
+        if look:
+            found |= held_out(adapter.core, others, args.device)
             state["seconds"] = seconds()
         run.log(loss=mean / packed, norm=norm, rate=args.rate * share, **found)
-        if found or state["step"] % 5 == 0:
+        if look or state["step"] % args.save_every == 0:
             run.save(adapter, optimizer)
             chart.draw(run.log_path, args.run / "chart.svg")
     print("done" if seconds() >= whole else "this part is over; run the same command again to go on")

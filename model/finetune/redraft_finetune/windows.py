@@ -59,4 +59,3 @@ def snap(lines: list[str], at: int, step: int) -> int:
 
 def joined(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
-

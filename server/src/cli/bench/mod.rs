@@ -2,6 +2,7 @@
 
 mod apply;
 mod engine;
+mod mine;
 mod svg;
 mod tokens;
 
@@ -22,6 +23,8 @@ enum Command {
     Apply(apply::Args),
     /// Measure loading, memory, forwards of 1 to 512 tokens at several context lengths, and plain decoding
     Engine(engine::Args),
+    /// Make tasks of the edits in git histories
+    Mine(mine::Args),
     /// Write tasks as the tokens of prompt and right answer, to train a model on
     Tokens(tokens::Args),
 }
@@ -30,6 +33,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Apply(args) => apply::run(args),
         Command::Engine(args) => engine::run(args),
+        Command::Mine(args) => mine::run(args),
         Command::Tokens(args) => tokens::run(args),
     }
 }
