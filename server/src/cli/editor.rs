@@ -51,8 +51,8 @@ pub(crate) struct Editor {
 
 impl Editor {
     /// Nothing is loaded yet. `cancel` is what Ctrl-C cancels.
-    pub(crate) fn new(options: &EditOptions, engine: EngineOptions, cancel: CancellationToken) -> Editor {
-        let engine = EngineOptions { adapter: options.adapter.clone(), ..engine };
+    pub(crate) fn new(options: &EditOptions, mut engine: EngineOptions, cancel: CancellationToken) -> Editor {
+        engine.adapter.clone_from(&options.adapter);
         Editor { model: options.model.clone(), engine, handle: None, cancel }
     }
 

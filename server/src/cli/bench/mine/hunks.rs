@@ -23,8 +23,9 @@ pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
         }
         let (old, new) = (op.old_range(), op.new_range());
         match hunks.last_mut() {
-            Some(last) if old.start - last.old.end < GAP => {
-                (last.old.end, last.new.end) = (old.end, new.end);
+            // An insertion right after a deletion may be said to stand where that began.
+            Some(last) if old.start < last.old.end + GAP => {
+                (last.old.end, last.new.end) = (last.old.end.max(old.end), last.new.end.max(new.end));
             }
             _ => hunks.push(Hunk { old, new }),
         }
@@ -35,6 +36,7 @@ pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
 #[cfg(test)]
 mod tests {
     use super::{Hunk, hunks};
+    use crate::cli::bench::mine::random::Random;
 
     #[test]
     fn near_changes_are_one() {
@@ -42,5 +44,17 @@ mod tests {
         let new: Vec<&str> = "a B c D e f g h i".split(' ').collect();
         assert_eq!(hunks(&old, &new), [Hunk { old: 1..4, new: 1..4 }, Hunk { old: 8..8, new: 8..9 }]);
         assert_eq!(hunks(&old, &old), []);
+        for seed in 0..2000u64 {
+            let mut random = Random::new(&[&seed.to_le_bytes()]);
+            let mut text =
+                |len: usize| -> Vec<&str> { (0..len).map(|_| *random.one_of(&["a", "b", "c"])).collect() };
+            let (old, new) = (text(12), text(12));
+            let (mut here, mut there) = (0, 0);
+            for hunk in hunks(&old, &new) {
+                assert_eq!(old[here..hunk.old.start], new[there..hunk.new.start]);
+                (here, there) = (hunk.old.end, hunk.new.end);
+            }
+            assert_eq!(old[here..], new[there..]);
+        }
     }
 }

@@ -73,20 +73,37 @@ fn regions(edit: &Chosen<'_>, random: &mut Random) -> Vec<Hunk> {
     let mut regions: Vec<Hunk> = Vec::new();
     for hunk in &edit.hunks {
         let wanted = 1 + random.below(CONTEXT);
-        let before = context(edit, hunk, wanted, true);
-        let after = context(edit, hunk, wanted, false);
-        let region = Hunk {
-            old: hunk.old.start - before..hunk.old.end + after,
-            new: hunk.new.start - before..hunk.new.end + after,
-        };
+        let start = hunk.old.start - context(edit, hunk, wanted, true);
+        let end = hunk.old.end + context(edit, hunk, wanted, false);
+        // All of a change, or nothing of it.
+        let cut = |at: &usize| edit.hunks.iter().find(|hunk| hunk.old.start < *at && *at < hunk.old.end);
+        let start = cut(&start).map_or(start, |hunk| hunk.old.start);
+        let end = cut(&end).map_or(end, |hunk| hunk.old.end);
+        let region = Hunk { old: start..end, new: new_line(edit, start, false)..new_line(edit, end, true) };
+        while regions.last().is_some_and(|last| last.old.start >= region.old.start) {
+            regions.pop();
+        }
         match regions.last_mut() {
             Some(last) if region.old.start <= last.old.end => {
-                (last.old.end, last.new.end) = (region.old.end, region.new.end);
+                last.old.end = last.old.end.max(region.old.end);
+                last.new.end = last.new.end.max(region.new.end);
             }
             _ => regions.push(region),
         }
     }
     regions
+}
+
+/// Where the line `at` of the old text, which is in no change, is in the new one; `after` what is added right before it
+/// or, if not, before that.
+fn new_line(edit: &Chosen<'_>, at: usize, after: bool) -> usize {
+    let before = |hunk: &&Hunk| hunk.old.end < at || hunk.old.end == at && (after || !hunk.old.is_empty());
+    let (removed, added) = edit
+        .hunks
+        .iter()
+        .filter(before)
+        .fold((0, 0), |sum, hunk| (sum.0 + hunk.old.len(), sum.1 + hunk.new.len()));
+    at - removed + added
 }
 
 /// How many lines before or after a change must be shown, `wanted` or more: so many that they stand in the file once.
@@ -328,6 +345,31 @@ mod tests {
             styles.insert(style.to_owned());
         });
         assert_eq!(styles.into_iter().collect::<Vec<_>>().join(" "), "bare items lazy messy search udiff");
+    }
+
+    #[test]
+    fn context_may_reach_over_other_changes() {
+        // Lines that stand in many places need so much context that it meets the change before.
+        let same = "    }\n}\n\n".repeat(8);
+        let before: String = format!("fn a() {{}}\n{same}let x = 1;\n{same}fn b() {{}}\n{same}");
+        let after = format!("use one;\nuse two;\nfn a() {{}}\n{same}let y = 2;\nlet z = 3;\n{same}{same}");
+        let edit = Edit { path: "a.rs".into(), before, after, ..Edit::default() };
+        for seed in 0u8..200 {
+            let mut random = Random::new(&[&[seed]]);
+            let Ok(chosen) = Chooser::new(400).choose(&edit, &mut random) else { continue };
+            let found = regions(&chosen, &mut random);
+            assert!(found.windows(2).all(|two| two[0].old.end < two[1].old.start), "{found:?}");
+            for region in &found {
+                let inside = chosen
+                    .hunks
+                    .iter()
+                    .filter(|hunk| region.old.start <= hunk.old.start && hunk.old.end <= region.old.end);
+                let grown: isize = inside.map(|hunk| hunk.new.len() as isize - hunk.old.len() as isize).sum();
+                assert_eq!(region.new.len() as isize - region.old.len() as isize, grown, "{found:?}");
+            }
+            let (_, suggestion) = write(&chosen, &mut random);
+            assert!(["use one;", "let z = 3;"].iter().all(|line| suggestion.contains(line)), "{suggestion}");
+        }
     }
 
     #[test]
