@@ -15,7 +15,9 @@ use std::cell::RefCell;
 /// Rows whose products with `A` are made together.
 const ROWS: usize = 4;
 /// Rows of `A` that go with them.
-const RANKS: usize = 4;
+const TOGETHER: usize = 4;
+/// Ranks whose part of a panel of `B` is widened at a time.
+const RANKS: usize = 8;
 /// The largest rank.
 pub const MOST: usize = 64;
 
@@ -92,25 +94,27 @@ impl Kernel for Add<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let rank = self.b.len() / PANEL;
-        // Widened once for all rows.
-        let mut b = [0.0; MOST * PANEL];
-        for (from, to) in self.b.chunks_exact(LANES).zip(b.chunks_exact_mut(LANES)) {
-            S::load_bf16(from).store(to);
-        }
-        for (low, sums) in self.low.chunks_exact(self.stride).zip(self.sums.chunks_exact_mut(PANEL)) {
-            let mut y = [S::splat(0.0); PANEL / LANES];
-            for (y, sums) in y.iter_mut().zip(sums.chunks_exact(LANES)) {
-                *y = S::load(sums);
+        for (group, b) in self.b.chunks(RANKS * PANEL).enumerate() {
+            // Widened once for all rows.
+            let mut wide = [0.0; RANKS * PANEL];
+            for (from, to) in b.chunks_exact(LANES).zip(wide.chunks_exact_mut(LANES)) {
+                S::load_bf16(from).store(to);
             }
-            for (h, b) in low[self.at..self.at + rank].iter().zip(b.chunks_exact(PANEL)) {
-                let h = S::splat(*h);
-                for (y, b) in y.iter_mut().zip(b.chunks_exact(LANES)) {
-                    *y = h.mul_add(S::load(b), *y);
+            let first = self.at + group * RANKS;
+            for (low, sums) in self.low.chunks_exact(self.stride).zip(self.sums.chunks_exact_mut(PANEL)) {
+                let mut y = [S::splat(0.0); PANEL / LANES];
+                for (y, sums) in y.iter_mut().zip(sums.chunks_exact(LANES)) {
+                    *y = S::load(sums);
                 }
-            }
-            for (y, sums) in y.iter().zip(sums.chunks_exact_mut(LANES)) {
-                y.store(sums);
+                for (h, b) in low[first..first + b.len() / PANEL].iter().zip(wide.chunks_exact(PANEL)) {
+                    let h = S::splat(*h);
+                    for (y, b) in y.iter_mut().zip(b.chunks_exact(LANES)) {
+                        *y = h.mul_add(S::load(b), *y);
+                    }
+                }
+                for (y, sums) in y.iter().zip(sums.chunks_exact_mut(LANES)) {
+                    y.store(sums);
+                }
             }
         }
     }
@@ -183,32 +187,39 @@ impl Kernel for Project<'_> {
             }
         }
         for adapter in self.adapters {
-            for rank in (0..adapter.rank).step_by(RANKS) {
-                let ranks = RANKS.min(adapter.rank - rank);
-                let a = &adapter.a[rank * k..(rank + ranks) * k];
-                let at = adapter.at + rank;
-                if self.count == ROWS && ranks == RANKS {
-                    let sums = products::<S, ROWS, RANKS>(self.values, a, k);
-                    for (row, sums) in sums.iter().enumerate() {
-                        self.out[row * self.width + at..][..RANKS].copy_from_slice(sums);
-                    }
-                } else {
-                    for row in 0..self.count {
-                        let values = &self.values[row * k..(row + 1) * k];
-                        for r in 0..ranks {
-                            let sum = products::<S, 1, 1>(values, &a[r * k..], k);
-                            self.out[row * self.width + at + r] = sum[0][0];
-                        }
-                    }
+            let out = &mut self.out[adapter.at..];
+            if self.count == ROWS {
+                products::<S, ROWS>(self.values, &adapter.a, k, out, self.width);
+            } else {
+                for (row, values) in self.values.chunks_exact(k).take(self.count).enumerate() {
+                    products::<S, 1>(values, &adapter.a, k, &mut out[row * self.width..], self.width);
                 }
             }
         }
     }
 }
 
-/// The products of each row of `x` with each row of `a`.
+/// The products of each of `M` rows of `x` with each row of `a`, into `out`, whose rows are `stride` apart.
 #[inline(always)]
-fn products<S: Simd, const M: usize, const R: usize>(x: &[f32], a: &[u16], k: usize) -> [[f32; R]; M] {
+fn products<S: Simd, const M: usize>(x: &[f32], a: &[u16], k: usize, out: &mut [f32], stride: usize) {
+    let whole = a.chunks_exact(TOGETHER * k);
+    let rest = whole.remainder();
+    for (group, a) in whole.enumerate() {
+        for (m, sums) in sums::<S, M, TOGETHER>(x, a, k).iter().enumerate() {
+            out[m * stride + group * TOGETHER..][..TOGETHER].copy_from_slice(sums);
+        }
+    }
+    let first = a.len() / k - rest.len() / k;
+    for (rank, a) in rest.chunks_exact(k).enumerate() {
+        for (m, sums) in sums::<S, M, 1>(x, a, k).iter().enumerate() {
+            out[m * stride + first + rank] = sums[0];
+        }
+    }
+}
+
+/// As [`products`], of `R` rows of `a`.
+#[inline(always)]
+fn sums<S: Simd, const M: usize, const R: usize>(x: &[f32], a: &[u16], k: usize) -> [[f32; R]; M] {
     let mut sums = [[S::splat(0.0); R]; M];
     for at in (0..k).step_by(LANES) {
         let mut rows = [S::splat(0.0); R];
