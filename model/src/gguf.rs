@@ -71,6 +71,11 @@ impl GgufFile {
         &self.content
     }
 
+    /// Its size in bytes.
+    pub fn size(&self) -> usize {
+        self.map.len()
+    }
+
     /// The error of a file that contradicts itself.
     pub fn corrupt(&self, reason: impl Into<String>) -> ModelError {
         ModelError::Corrupt { path: self.path.clone(), reason: reason.into() }

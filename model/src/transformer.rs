@@ -3,6 +3,7 @@
 //! Shapes: `m` tokens of the chunk, `d` the head size. A position's result depends on the tokens before it alone, never
 //! on the chunk that it was computed in (see [`crate::kernels`]).
 
+use crate::adapter::AdapterFile;
 use crate::cache;
 use crate::config::{Architecture, Config};
 use crate::error::ModelError;
@@ -10,6 +11,7 @@ use crate::gguf::{GgufFile, TensorBytes};
 use crate::kernels::attention::{Heads, Span, attention};
 use crate::kernels::isa::Isa;
 use crate::kernels::linear::{argmax, linear, linear_add, linear_swiglu};
+use crate::kernels::low_rank::{LowRank, project};
 use crate::kernels::ops::{Rotary, rms_norm};
 use crate::kernels::packed::Packed;
 use crate::kernels::pool::Pool;
@@ -34,6 +36,22 @@ struct Layer {
     ffn_down: Packed,
 }
 
+/// The matrices of a layer as GGUF files call them, those with the same input together.
+const PARTS: [&[&str]; 4] =
+    [&["attn_q", "attn_k", "attn_v"], &["attn_output"], &["ffn_gate", "ffn_up"], &["ffn_down"]];
+
+impl Layer {
+    /// The matrices in the order of [`PARTS`].
+    fn by_input(&mut self) -> [Vec<&mut Packed>; 4] {
+        [
+            vec![&mut self.attn_q, &mut self.attn_k, &mut self.attn_v],
+            vec![&mut self.attn_output],
+            vec![&mut self.ffn_gate, &mut self.ffn_up],
+            vec![&mut self.ffn_down],
+        ]
+    }
+}
+
 /// A loaded model with its threads and working memory. Not shared: one thread runs it.
 pub struct Transformer {
     config: Config,
@@ -46,6 +64,8 @@ pub struct Transformer {
     pool: Pool,
     isa: Isa,
     work: Workspace,
+    /// Whether forwards go through the adapter, if there is one.
+    adapted: bool,
 }
 
 /// Tokens of one sequence, to be run after what its cache holds.
@@ -107,6 +127,7 @@ impl Transformer {
             pool,
             isa,
             work: Workspace::default(),
+            adapted: false,
             config,
             file,
         };
@@ -144,6 +165,36 @@ impl Transformer {
             all.extend(parts.map(|(part, matrix)| (format!("blk.{index}.{part}.weight"), matrix)));
         }
         all
+    }
+
+    /// Puts the adapter in the file `path` beside the weights; [`Transformer::use_adapter`] says when it counts.
+    pub fn attach(&mut self, path: &Path) -> Result<(), ModelError> {
+        if self.config.architecture == Architecture::Llama {
+            let what = "adapters beside models of the llama architecture";
+            return Err(ModelError::Unsupported(what.to_owned()));
+        }
+        let adapter = AdapterFile::open(path, &self.file, self.config.architecture.name())?;
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            for (input, group) in layer.by_input().into_iter().enumerate() {
+                let mut at = 0;
+                for (part, matrix) in PARTS[input].iter().zip(group) {
+                    let name = format!("blk.{index}.{part}.weight");
+                    matrix.low_rank = adapter.beside(&name, matrix.n, matrix.k, at)?;
+                    at += matrix.low_rank.as_ref().map_or(0, LowRank::rank);
+                }
+            }
+        }
+        if self.matrices().iter().all(|(_, matrix)| matrix.low_rank.is_none()) {
+            let what = format!("{}: the adapter goes beside no matrix of the model", path.display());
+            return Err(ModelError::Unsupported(what));
+        }
+        Ok(())
+    }
+
+    /// Whether the forwards from now on go through the attached adapter. A cache that was filled in one way must not be
+    /// gone on with in the other.
+    pub fn use_adapter(&mut self, adapted: bool) {
+        self.adapted = adapted;
     }
 
     /// The model's shape.
@@ -241,7 +292,11 @@ impl Transformer {
         w.activations.fill(isa, pool, &|row, out| {
             rms_norm(isa, &x[row * hidden..(row + 1) * hidden], &layer.attn_norm, eps, out);
         });
-        linear(isa, pool, &w.activations, &[&layer.attn_q, &layer.attn_k, &layer.attn_v], &mut w.qkv);
+        let matrices = [&layer.attn_q, &layer.attn_k, &layer.attn_v];
+        if self.adapted {
+            project(isa, pool, &mut w.activations, &matrices);
+        }
+        linear(isa, pool, &w.activations, &matrices, &mut w.qkv);
 
         let stride = (heads + 2 * kv_heads) * d;
         let writers: Vec<_> =
@@ -285,6 +340,9 @@ impl Transformer {
         w.activations.fill(isa, pool, &|row, out| {
             out.copy_from_slice(&attended[row * width..(row + 1) * width]);
         });
+        if self.adapted {
+            project(isa, pool, &mut w.activations, &[&layer.attn_output]);
+        }
         linear_add(isa, pool, &w.activations, &layer.attn_output, &mut w.x);
     }
 
@@ -298,7 +356,13 @@ impl Transformer {
         w.activations.fill(isa, pool, &|row, out| {
             rms_norm(isa, &x[row * hidden..(row + 1) * hidden], &layer.ffn_norm, eps, out);
         });
+        if self.adapted {
+            project(isa, pool, &mut w.activations, &[&layer.ffn_gate, &layer.ffn_up]);
+        }
         linear_swiglu(isa, pool, &w.activations, &layer.ffn_gate, &layer.ffn_up, &mut w.gated);
+        if self.adapted {
+            project(isa, pool, &mut w.gated, &[&layer.ffn_down]);
+        }
         linear_add(isa, pool, &w.gated, &layer.ffn_down, &mut w.x);
     }
 

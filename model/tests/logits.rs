@@ -2,6 +2,8 @@
 //!
 //! Prints its figures: `REDRAFT_SLOW_TESTS=1 cargo test -p redraft-model --test logits -- --nocapture`.
 
+#[path = "common/adapter_file.rs"]
+mod adapter_file;
 mod common;
 #[path = "common/reference.rs"]
 mod reference;
@@ -173,4 +175,33 @@ fn the_reference_agrees_with_candles_llama() {
             .forward(input, 0)
             .unwrap()
     });
+}
+
+#[test]
+fn an_adapter_beside_the_weights_is_an_adapter_in_them() {
+    let Some(path) = common::model("qwen2.5-coder-0.5b") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let adapter = folder.path().join("adapter.gguf");
+    let added = adapter_file::write(&adapter, 24, 1.0, &[]);
+    let mut reference = Reference::load(&path).unwrap();
+    reference.merge(added);
+    let mut engine = Transformer::load(&path, 2).unwrap();
+    engine.attach(&adapter).unwrap();
+    let tokens = &tokens(&path)[..96];
+    let wanted = reference.logits(tokens).unwrap();
+    let mut compare = |adapted: bool| {
+        engine.use_adapter(adapted);
+        let mut cache = KvCache::new(engine.config(), KvFormat::Int16, tokens.len());
+        engine.forward(&mut cache, tokens).unwrap();
+        let (mut found, mut figures) = (Vec::new(), Figures::default());
+        engine.logits(0, &mut found);
+        for (position, found) in found.chunks(wanted.dim(1).unwrap()).enumerate() {
+            figures.add(&wanted.get(position).unwrap().to_vec1::<f32>().unwrap(), found);
+        }
+        figures
+    };
+    let (with, without) = (compare(true), compare(false));
+    with.print("with the adapter");
+    without.print("without it");
+    assert!(with.mean_divergence() < 0.1 * without.mean_divergence(), "{with:?}");
 }

@@ -78,6 +78,41 @@ fn refuses_what_are_no_tasks() {
 }
 
 #[test]
+fn writes_the_tokens_that_the_engine_would_see() {
+    if std::env::var("REDRAFT_SLOW_TESTS").as_deref() != Ok("1") {
+        eprintln!("skipped: set REDRAFT_SLOW_TESTS=1 to run the tests that need the model");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tasks.jsonl"), tasks()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redraft"));
+    command.args(["bench", "tokens", "tasks.jsonl", "--out", "tokens.jsonl"]).current_dir(folder.path());
+    let (code, out, err) = run(&mut command);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("2 tasks"), "{out}");
+    let rows = fs::read_to_string(folder.path().join("tokens.jsonl")).unwrap();
+    let row: serde_json::Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+    let tokens = |of: &str| serde_json::from_value::<Vec<u32>>(row[of].clone()).unwrap();
+
+    let path = redraft_model::catalogue::locate("qwen2.5-coder-0.5b").unwrap().path;
+    let model = redraft_model::gguf::GgufFile::open(&path).unwrap();
+    let tokenizer = redraft_model::tokenizer::Tokenizer::from_gguf(model.content()).unwrap();
+    let prompt = tokenizer.decode(&tokens("prompt"));
+    assert!(prompt.starts_with("<|im_start|>system\nYou apply edits"), "{prompt}");
+    assert!(prompt.ends_with("<|im_start|>assistant\n```rust\n"), "{prompt}");
+    assert_eq!(tokenizer.decode(&tokens("original")), "fn one() -> u32 {\n    1\n}\n```<|im_end|>");
+    assert_eq!(tokenizer.decode(&tokens("answer")), "fn one() -> u32 {\n    2\n}\n```<|im_end|>");
+
+    // What the engine read for the same task.
+    let args = ["--route", "model", "--limit", "1", "--out", "rows.jsonl"];
+    let (code, _, err) = run(&mut bench(folder.path(), &args));
+    assert_eq!(code, Some(0), "{err}");
+    let rows = fs::read_to_string(folder.path().join("rows.jsonl")).unwrap();
+    let row: serde_json::Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+    assert_eq!(row["prompt_tokens"].as_u64(), Some(tokens("prompt").len() as u64), "{row}");
+}
+
+#[test]
 fn both_decoders_give_the_same_text() {
     if std::env::var("REDRAFT_SLOW_TESTS").as_deref() != Ok("1") {
         eprintln!("skipped: set REDRAFT_SLOW_TESTS=1 to run the tests that need the model");
@@ -110,4 +145,50 @@ fn both_decoders_give_the_same_text() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("identical on all"), "{out}");
     assert!(out.contains("up to 3 tasks were decoded side by side"), "{out}");
+}
+
+#[test]
+fn mines_a_history_the_same_way_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
+            .args(args)
+            .current_dir(folder.path());
+        let (code, _, err) = run(&mut git);
+        assert_eq!(code, Some(0), "{err}");
+    };
+    let rest: String = (0..60).map(|n| format!("fn f{n}() -> u32 {{\n    {n}\n}}\n\n")).collect();
+    let long =
+        "    let a = 1;\n    let b = a + 1;\n    let c = b * a;\n    let d = c + b;\n    a + b + c + d\n";
+    git(&["init", "--quiet", "."]);
+    fs::write(folder.path().join("a.rs"), &rest).unwrap();
+    fs::write(folder.path().join("a.txt"), "one\n".repeat(30)).unwrap();
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "first"]);
+    let after = rest.replacen("    7\n", long, 1);
+    fs::write(folder.path().join("a.rs"), &after).unwrap();
+    fs::write(folder.path().join("a.txt"), "two\n".repeat(30)).unwrap();
+    git(&["commit", "--quiet", "-a", "-m", "feat(x): Count further (#12)"]);
+
+    let mine = |out: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_redraft"));
+        command.args(["bench", "mine", "--repo", ".", "--out", out]).current_dir(folder.path());
+        let (code, shown, err) = run(&mut command);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(shown.contains("1 tasks in the style"), "{shown}");
+        fs::read_to_string(folder.path().join(out)).unwrap()
+    };
+    let rows = mine("one.jsonl");
+    assert_eq!(rows, mine("two.jsonl"));
+    let row: serde_json::Value = serde_json::from_str(&rows).unwrap();
+    assert_eq!((&row["original"], &row["expected"]), (&rest.into(), &after.into()));
+    assert_eq!((&row["path"], &row["instruction"]), (&"a.rs".into(), &"Count further".into()));
+    assert!(long.lines().all(|line| row["suggestion"].as_str().unwrap().contains(line.trim())), "{row}");
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redraft"));
+    command.args(["bench", "mine", "--repo", "nowhere", "--out", "x.jsonl"]).current_dir(folder.path());
+    let (code, _, err) = run(&mut command);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("no git repository"), "{err}");
 }

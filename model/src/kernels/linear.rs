@@ -263,7 +263,7 @@ fn row_blocks(m: usize) -> impl Iterator<Item = Range<usize>> {
     (0..m).step_by(ROWS).map(move |first| first..(first + ROWS).min(m))
 }
 
-/// The products of some rows with one panel, bias added. Columns past the matrix' last are undefined.
+/// The products of some rows with one panel, bias and adapter added. Columns past the matrix' last are undefined.
 fn panel(
     isa: Isa,
     x: &Activations,
@@ -285,6 +285,11 @@ fn panel(
         for sums in sums.chunks_exact_mut(PANEL) {
             sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
         }
+    }
+    if x.low_width > 0
+        && let Some(low_rank) = &w.low_rank
+    {
+        low_rank.add(isa, x, rows, panel, sums);
     }
 }
 

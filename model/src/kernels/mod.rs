@@ -8,6 +8,7 @@ pub mod attention;
 pub mod blocks;
 pub mod isa;
 pub mod linear;
+pub mod low_rank;
 pub mod ops;
 pub mod packed;
 pub mod pool;

@@ -8,6 +8,7 @@
 //! a matrix is read strictly forwards, so that a kernel can ask for what comes next while it computes.
 
 use super::blocks::{BLOCK, Block, Blocks};
+use super::low_rank::LowRank;
 use super::pool::Pool;
 use crate::repacked::Mapped;
 use half::f16;
@@ -33,6 +34,8 @@ pub struct Packed {
     pub blocks: Blocks,
     /// Added to each output row.
     pub bias: Option<Vec<f32>>,
+    /// Added where the input was [projected](super::low_rank::project).
+    pub low_rank: Option<LowRank>,
     /// Bytes of a panel.
     panel: usize,
     data: Data,
@@ -122,7 +125,7 @@ impl Packed {
                 pack_panel(bytes_mut(&mut out), rows, row_bytes, &blocks, k);
             });
         }
-        Some(Packed { n, k, blocks, bias: None, panel: size, data: Data::Own(data) })
+        Some(Packed { n, k, blocks, bias: None, low_rank: None, panel: size, data: Data::Own(data) })
     }
 
     /// A matrix that was repacked before: `find` is asked for as many bytes as it must have.
@@ -134,7 +137,7 @@ impl Packed {
     ) -> Option<Packed> {
         let panel = Self::panel_size(&blocks, k)?;
         let mapped = find(n.div_ceil(PANEL) * panel)?;
-        Some(Packed { n, k, blocks, bias: None, panel, data: Data::Mapped(mapped) })
+        Some(Packed { n, k, blocks, bias: None, low_rank: None, panel, data: Data::Mapped(mapped) })
     }
 
     fn panel_size(blocks: &Blocks, k: usize) -> Option<usize> {

@@ -22,6 +22,10 @@ pub struct Activations {
     pub scales: Vec<f32>,
     /// Sums of 16 neighbouring bytes.
     pub sums: Vec<i32>,
+    /// The rows' products with adapters (see [`super::low_rank`]), `[m][low_width]`.
+    pub low: Vec<f32>,
+    /// Products of a row; 0 if adapters do not count.
+    pub low_width: usize,
 }
 
 /// Values that share an activation scale in rows of `k`: the largest of 128, 64 and 32 that divides `k`.
@@ -32,7 +36,7 @@ pub fn group_of(k: usize) -> usize {
 impl Activations {
     /// Sets the shape; the contents are undefined until every row was written. Keeps its allocation.
     pub fn reshape(&mut self, m: usize, k: usize) {
-        (self.m, self.k, self.group) = (m, k, group_of(k));
+        (self.m, self.k, self.group, self.low_width) = (m, k, group_of(k), 0);
         let grow = |len: usize, have: usize| len.max(have);
         self.q.resize(grow(m * k, self.q.len()), 0);
         self.scales.resize(grow(m * k / self.group, self.scales.len()), 0.0);

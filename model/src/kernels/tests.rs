@@ -4,6 +4,7 @@ use super::attention::{Heads, KvFormat, LayerCache, Span, attention};
 use super::blocks::Blocks;
 use super::isa::Isa;
 use super::linear::{argmax, linear, linear_add, linear_swiglu};
+use super::low_rank::{LowRank, project};
 use super::ops::swiglu;
 use super::packed::{CHUNK, Packed};
 use super::pool::Pool;
@@ -349,6 +350,78 @@ fn attention_does_not_depend_on_chunks_threads_or_instruction_set() {
                 let got = attend(format, isa, &Pool::new(3), 150, chunk);
                 assert!(got == want, "{isa}, {} in chunks of {chunk}", format.name());
             }
+        }
+    }
+}
+
+/// A matrix with an adapter of rank `rank` that stands at `at`, and the adapter's parts as bf16 holds them.
+fn adapted(n: usize, k: usize, rank: usize, at: usize) -> (Packed, Vec<f32>, Vec<f32>) {
+    let round = |values: Vec<f32>| -> Vec<f32> {
+        values.into_iter().map(|value| half::bf16::from_f32(value).to_f32()).collect()
+    };
+    let (a, b) = (round(noise(rank * k, 21 + at as u64)), round(noise(n * rank, 22 + at as u64)));
+    let (mut packed, _) = matrices(n, k).swap_remove(0);
+    packed.low_rank = Some(LowRank::new(&a, &b, rank, 2.0, at).unwrap());
+    (packed, a, b)
+}
+
+#[test]
+fn an_adapter_adds_its_product_to_that_of_the_matrix() {
+    let (k, m, rank) = (288, 5, 5);
+    let pool = Pool::new(2);
+    let mut x = activations(Isa::Portable, &pool, &noise(m * k, 3), m, k);
+    let (first, ..) = adapted(100, k, 3, 0);
+    let (second, a, b) = adapted(70, k, rank, 3);
+    let (plain, _) = matrices(30, k).swap_remove(0);
+    let width = 100 + 70 + 30;
+    let multiply = |x: &Activations| {
+        let mut out = vec![0.0; m * width];
+        linear(Isa::Portable, &pool, x, &[&first, &second, &plain], &mut out);
+        out
+    };
+    let without = multiply(&x);
+    project(Isa::Portable, &pool, &mut x, &[&first, &second, &plain]);
+    let with = multiply(&x);
+    for row in 0..m {
+        let value = |i: usize| {
+            let at = x.place(row, i / CHUNK * CHUNK) + i % CHUNK;
+            f64::from(x.q[at]) * f64::from(x.scales[at / x.group])
+        };
+        let low: Vec<f64> =
+            (0..rank).map(|r| (0..k).map(|i| value(i) * f64::from(a[r * k + i])).sum()).collect();
+        for column in 0..70 {
+            let added: f64 = (0..rank).map(|r| 2.0 * low[r] * f64::from(b[column * rank + r])).sum();
+            let at = row * width + 100 + column;
+            let got = f64::from(with[at]) - f64::from(without[at]);
+            assert!((got - added).abs() < 1e-3, "{row} {column}: {got} instead of {added}");
+        }
+        let rest = row * width + 170..(row + 1) * width;
+        assert_eq!(with[rest.clone()], without[rest], "a matrix without an adapter stays as it is");
+    }
+}
+
+#[test]
+fn an_adapter_gives_the_same_bits_on_every_instruction_set_and_in_any_chunks() {
+    let (n, k, m, rank) = (100, 896, 9, 6);
+    let values = noise(m * k, 5);
+    let (matrix, ..) = adapted(n, k, rank, 0);
+    let run = |isa: Isa, pool: &Pool, rows: std::ops::Range<usize>| {
+        let m = rows.len();
+        let mut x = activations(isa, pool, &values[rows.start * k..rows.end * k], m, k);
+        project(isa, pool, &mut x, &[&matrix]);
+        let mut out = vec![0.0; m * n];
+        linear(isa, pool, &x, &[&matrix], &mut out);
+        out
+    };
+    let pool = Pool::new(2);
+    let expected = run(Isa::Portable, &pool, 0..m);
+    for isa in Isa::available() {
+        for chunk in [1, 2, 4, 7, m] {
+            let mut out = Vec::new();
+            for start in (0..m).step_by(chunk) {
+                out.extend(run(isa, &Pool::new(1), start..m.min(start + chunk)));
+            }
+            assert!(out == expected, "{isa:?} in chunks of {chunk}");
         }
     }
 }

@@ -7,7 +7,7 @@ mod fim;
 mod rewrite;
 
 pub use fim::{FIM_FAMILIES, FimFamily, FimOrder, FimPrompt, OtherFile, RenderedFim};
-pub use rewrite::{Rendered, RewritePrompt};
+pub use rewrite::{Rendered, RewritePrompt, answer};
 
 use candle_core::quantized::gguf_file::Content;
 

@@ -46,6 +46,20 @@ pub struct Rendered {
     pub stop: Vec<String>,
 }
 
+impl Rendered {
+    /// The tokens of the answer that is `text`: its fence or tag and the end of the turn included.
+    pub fn answer(&self, text: &str, tokenizer: &Tokenizer) -> Vec<u32> {
+        answer(text, self.stop.first().map_or("", String::as_str), tokenizer)
+    }
+}
+
+/// The tokens of an answer that is `text` and then comes to `stop`, up to the end of the turn.
+pub fn answer(text: &str, stop: &str, tokenizer: &Tokenizer) -> Vec<u32> {
+    let mut tokens = tokenizer.encode(&format!("{}{stop}", text.trim_end_matches('\n')));
+    tokens.extend(tokenizer.eos_ids().first());
+    tokens
+}
+
 impl RewritePrompt<'_> {
     /// The tokens that every suggestion for this file begins with: those before [`Rendered::prefix_len`].
     pub fn prefix(&self, family: PromptFamily, tokenizer: &Tokenizer) -> Vec<u32> {

@@ -37,6 +37,8 @@ pub struct EngineOptions {
     /// Rewrites that are decoded side by side, each with a cache of its own; by default one, the others wait. More is
     /// for getting many done, not for getting one done fast.
     pub side_by_side: Option<usize>,
+    /// The file of an adapter that rewrites go through; completion runs the base model alone.
+    pub adapter: Option<PathBuf>,
 }
 
 /// What is loaded.
@@ -160,7 +162,10 @@ impl ModelHandle {
     pub fn load(path: &Path, options: &EngineOptions) -> Result<ModelHandle, ModelError> {
         let kept = Kept::open(path, Isa::best());
         let threads = options.threads.unwrap_or_else(|| threads_for(&kept)).max(1);
-        let model = Transformer::load(path, threads)?;
+        let mut model = Transformer::load(path, threads)?;
+        if let Some(adapter) = &options.adapter {
+            model.attach(adapter)?;
+        }
         let tokenizer = Tokenizer::from_gguf(model.file().content())
             .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         let family = PromptFamily::of_gguf(model.file().content()).ok_or_else(|| {

@@ -8,6 +8,7 @@ use crate::decode::{
 use crate::error::ModelError;
 use crate::kernels::pool::{Pool, in_background};
 use crate::kv_cache::{KvCache, KvFormat};
+use crate::prompt::answer;
 use crate::score::{Scores, Scoring};
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
@@ -265,11 +266,8 @@ impl<'t> Worker<'t> {
         let draft = &request.draft;
         let end = request.stop.first().map_or("", String::as_str);
         let texts = [draft.merged.as_deref(), Some(&draft.original), Some(&draft.suggestion)];
-        let texts = texts.into_iter().flatten().filter(|text| !text.is_empty()).map(|text| {
-            let mut tokens = self.tokenizer.encode(&format!("{}{end}", text.trim_end_matches('\n')));
-            tokens.extend(self.tokenizer.eos_ids().first());
-            tokens
-        });
+        let texts = texts.into_iter().flatten().filter(|text| !text.is_empty());
+        let texts = texts.map(|text| answer(text, end, self.tokenizer));
         Box::new(SpeculativeEdit::new(texts.collect(), self.costs.clone()))
     }
 
@@ -360,6 +358,8 @@ impl<'t> Worker<'t> {
     /// One forward of a scoring.
     fn score(&mut self, mut scoring: Scoring, answer: oneshot::Sender<Result<Scores, ModelError>>) {
         let (model, kv, context) = (&mut self.model, self.kv, self.context);
+        // As the rewrites do, whose cache it works in.
+        model.use_adapter(true);
         let config = model.config();
         let cache = self.caches[1].get_or_insert_with(|| KvCache::new(config, kv, context));
         match caught(|| scoring.step(model, cache)) {
@@ -378,6 +378,7 @@ impl<'t> Worker<'t> {
         let Some((mut completion, answer)) = self.completions.pop_front() else { return };
         let step = |worker: &mut Self| {
             let (model, kv, context) = (&mut worker.model, worker.kv, worker.context);
+            model.use_adapter(false);
             let config = model.config();
             let cache = worker.caches[0].get_or_insert_with(|| KvCache::new(config, kv, context));
             completion.step(model, cache)
@@ -429,6 +430,7 @@ impl<'t> Worker<'t> {
         let types = self.typed.is_some_and(|typed| typed.elapsed() < TYPING);
         let longest = if types { WHILE_TYPING } else { usize::MAX };
         group.iter().for_each(|job| self.jobs[*job].generation.limit_forwards(longest));
+        self.model.use_adapter(true);
         let (config, kv, context) = (self.model.config(), self.kv, self.context);
         let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.caches.len());
         for (index, cache) in self.caches.iter_mut().enumerate() {

@@ -6,6 +6,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::{rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::{rope, rope_i};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -21,6 +22,8 @@ pub(crate) struct Reference {
     epsilon: f32,
     rope_base: f32,
     embedding: Tensor,
+    /// What is added to weights, by their names.
+    added: HashMap<String, Tensor>,
 }
 
 impl Reference {
@@ -37,13 +40,32 @@ impl Reference {
         let embedding =
             content.tensor(&mut file, "token_embd.weight", &Device::Cpu)?.dequantize(&Device::Cpu)?;
         let file = RefCell::new(file);
-        Ok(Reference { file, content, architecture, layers, heads, kv_heads, epsilon, rope_base, embedding })
+        let added = HashMap::new();
+        Ok(Reference {
+            file,
+            content,
+            architecture,
+            layers,
+            heads,
+            kv_heads,
+            epsilon,
+            rope_base,
+            embedding,
+            added,
+        })
+    }
+
+    /// Merges an adapter into the weights: the products of its parts, by the names of the matrices.
+    pub(crate) fn merge(&mut self, adapter: Vec<(String, Tensor)>) {
+        self.added.extend(adapter);
     }
 
     /// A weight in f32. Read anew each time: all weights at once would take four times the file's size.
     fn weight(&self, name: &str) -> Result<Tensor> {
-        let name = format!("{name}.weight");
-        self.content.tensor(&mut *self.file.borrow_mut(), &name, &Device::Cpu)?.dequantize(&Device::Cpu)
+        let full = format!("{name}.weight");
+        let weight = self.content.tensor(&mut *self.file.borrow_mut(), &full, &Device::Cpu)?;
+        let weight = weight.dequantize(&Device::Cpu)?;
+        self.added.get(name).map_or(Ok(weight.clone()), |added| weight + added)
     }
 
     /// x W^T, with the bias that qwen2 has on q, k and v.

@@ -23,6 +23,7 @@ use crate::merge::{self, Merge, MergeError};
 use crate::suggestion::{self, Suggestion, SuggestionError};
 use rewrite::{Rewrite, Writer};
 
+pub use rewrite::{RewriteTokens, rewrite_tokens};
 pub use text::FileText;
 
 /// One file and one suggestion for it, exactly as they stand (encoding mark, line endings, final newline).

@@ -1,13 +1,14 @@
 //! The whole file written anew by the model, with the file, the suggestion and the best merge as its draft.
 
-use redraft_model::prompt::RewritePrompt;
+use redraft_model::prompt::{PromptFamily, RewritePrompt};
+use redraft_model::tokenizer::Tokenizer;
 use redraft_model::{
     DecoderKind, DraftSources, Event, GenerateRequest, ModelHandle, Priority, Stats, StopReason,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{ApplyError, ApplyRequest, FileText, Progress};
-use crate::suggestion::Suggestion;
+use crate::suggestion::{self, Suggestion};
 
 /// What a rewrite gave: the file's text with its own line endings, and what it cost.
 pub(super) struct Rewrite {
@@ -25,6 +26,45 @@ pub(super) struct Writer<'a> {
     pub(super) cancel: &'a CancellationToken,
 }
 
+/// What a model is told of a request on the route `model`, and what it is to answer: one source for those who run a
+/// model and those who train one.
+pub struct RewriteTokens {
+    /// The prompt.
+    pub prompt: Vec<u32>,
+    /// The answer that is the file before the edit.
+    pub original: Vec<u32>,
+    /// The answer that is the file after it.
+    pub answer: Vec<u32>,
+}
+
+/// The tokens of a rewrite whose right outcome is `expected`.
+pub fn rewrite_tokens(
+    request: &ApplyRequest,
+    expected: &str,
+    family: PromptFamily,
+    tokenizer: &Tokenizer,
+) -> Result<RewriteTokens, ApplyError> {
+    let suggestion =
+        suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
+    let original = FileText::new(&request.original).plain();
+    let rendered = prompt(request, &original, &suggestion.code()).render(family, tokenizer);
+    Ok(RewriteTokens {
+        original: rendered.answer(&original, tokenizer),
+        answer: rendered.answer(&FileText::new(expected).plain(), tokenizer),
+        prompt: rendered.tokens,
+    })
+}
+
+fn prompt<'a>(request: &'a ApplyRequest, original: &'a str, code: &'a str) -> RewritePrompt<'a> {
+    RewritePrompt {
+        path: request.path.as_deref(),
+        language: request.language.as_deref(),
+        original,
+        suggestion: code,
+        instruction: request.instruction.as_deref(),
+    }
+}
+
 /// Lets the model write the file. `merged` is the text it is most likely to copy.
 pub(super) fn rewrite(
     writer: &Writer<'_>,
@@ -37,15 +77,8 @@ pub(super) fn rewrite(
     let model = writer.model;
     let original = file.plain();
     let code = suggestion.code();
-    let prompt = RewritePrompt {
-        path: request.path.as_deref(),
-        language: request.language.as_deref(),
-        original: &original,
-        suggestion: &code,
-        instruction: request.instruction.as_deref(),
-    };
     let tokenizer = model.tokenizer();
-    let rendered = prompt.render(model.info().family, tokenizer);
+    let rendered = prompt(request, &original, &code).render(model.info().family, tokenizer);
     let merged = merged.map(|text| FileText::new(text).plain());
     let longest = merged.as_deref().unwrap_or(&original);
     let expected = tokenizer.encode(longest).len().max(tokenizer.encode(&original).len());

@@ -1,6 +1,8 @@
 //! What `apply` and `bench apply` share: the options of an apply, and the model behind it, fetched and loaded when it
 //! is first needed.
 
+use std::path::PathBuf;
+
 use redraft_model::catalogue::DEFAULT_MODEL;
 use redraft_model::decode::{DecoderKind, Stats};
 use redraft_model::fetch::{self, FetchError};
@@ -20,6 +22,9 @@ pub(crate) struct EditOptions {
     /// The model: a name from `redraft model list`, or the path of a GGUF file; fetched if it is not here
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
+    /// An adapter that the model's rewrites go through: a GGUF file, trained beside this model
+    #[arg(long, value_name = "FILE")]
+    adapter: Option<PathBuf>,
 }
 
 impl EditOptions {
@@ -28,9 +33,10 @@ impl EditOptions {
         ApplyOptions { route: self.route, decoder }
     }
 
-    /// The model as the user named it.
-    pub(crate) fn model_name(&self) -> &str {
-        &self.model
+    /// The model and the adapter as the user named them.
+    pub(crate) fn model_name(&self) -> String {
+        let adapter = self.adapter.as_ref().map(|path| format!(" with {}", path.display()));
+        format!("{}{}", self.model, adapter.unwrap_or_default())
     }
 }
 
@@ -45,7 +51,8 @@ pub(crate) struct Editor {
 
 impl Editor {
     /// Nothing is loaded yet. `cancel` is what Ctrl-C cancels.
-    pub(crate) fn new(options: &EditOptions, engine: EngineOptions, cancel: CancellationToken) -> Editor {
+    pub(crate) fn new(options: &EditOptions, mut engine: EngineOptions, cancel: CancellationToken) -> Editor {
+        engine.adapter.clone_from(&options.adapter);
         Editor { model: options.model.clone(), engine, handle: None, cancel }
     }
 

@@ -1,6 +1,6 @@
 //! The engine of this process: the merge, and the model once it is here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redraft_model::cache;
@@ -53,8 +53,8 @@ impl LocalEngine {
 }
 
 /// What of the settings a loaded model depends on.
-fn loaded_by(config: &ModelConfig) -> (&str, Option<usize>, Option<usize>, KvFormat) {
-    (&config.name, config.threads, config.context, config.kv)
+fn loaded_by(config: &ModelConfig) -> (&str, Option<&Path>, Option<usize>, Option<usize>, KvFormat) {
+    (&config.name, config.adapter.as_deref(), config.threads, config.context, config.kv)
 }
 
 impl Engine for LocalEngine {
@@ -93,6 +93,7 @@ impl Engine for LocalEngine {
             threads: wanted.threads,
             context: wanted.context,
             kv: wanted.kv,
+            adapter: wanted.adapter.clone(),
             ..EngineOptions::default()
         };
         let model = ModelHandle::load(&located.path, &options)

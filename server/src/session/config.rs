@@ -4,6 +4,7 @@
 //! each reported in one sentence, and everything else still counts.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use redraft_grammars::Language;
@@ -32,6 +33,8 @@ pub struct Config {
 pub struct ModelConfig {
     /// `model.name`: a name of the catalogue or the path of a GGUF file.
     pub name: String,
+    /// `model.adapter`: the file of an adapter that rewrites go through.
+    pub adapter: Option<PathBuf>,
     /// `model.threads`: how many threads compute; the machine's own choice when not set.
     pub threads: Option<usize>,
     /// `model.context`: the longest context in tokens.
@@ -48,6 +51,7 @@ impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             name: DEFAULT_MODEL.to_owned(),
+            adapter: None,
             threads: None,
             context: None,
             kv: KvFormat::default(),
@@ -228,6 +232,8 @@ impl Config {
         let key = key.strip_prefix("redraft.").unwrap_or(key);
         match key {
             "model.name" => self.model.name = text(key, value)?.to_owned(),
+            "model.adapter" if value.is_null() => self.model.adapter = None,
+            "model.adapter" => self.model.adapter = Some(text(key, value)?.into()),
             "model.threads" => self.model.threads = count(key, value)?,
             "model.context" => self.model.context = count(key, value)?,
             "model.kv" => self.model.kv = choice(key, value)?,
@@ -348,16 +354,25 @@ mod tests {
     fn what_is_not_understood_is_reported_and_the_rest_counts() {
         let mut config = Config::default();
         let problems = config.update(&json!({"redraft": {
-            "model": {"name": "", "threads": -1, "context": 4096, "colour": "blue"},
+            "model": {"name": "", "threads": -1, "context": 4096, "colour": "blue", "adapter": 1},
             "apply": {"route": "sideways", "stream": true, "prepare": "off"},
         }}));
-        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert_eq!(problems.len(), 6, "{problems:?}");
         assert!(problems.iter().any(|p| p.contains("no setting redraft.model.colour")));
         assert!(problems.iter().any(|p| p.contains("redraft.apply.route") && p.contains("sideways")));
         assert_eq!(config.model.name, DEFAULT_MODEL);
         assert_eq!(config.model.context, Some(4096));
         assert_eq!(config.apply.prepare, Prepare::Off);
         assert_eq!(config.apply.stream, Stream::Off);
+    }
+
+    #[test]
+    fn an_adapter_is_named_and_taken_away_again() {
+        let mut config = Config::default();
+        assert!(config.update(&json!({"redraft.model.adapter": "edits.gguf"})).is_empty());
+        assert_eq!(config.model.adapter, Some("edits.gguf".into()));
+        assert!(config.update(&json!({"redraft": {"model": {"adapter": null}}})).is_empty());
+        assert_eq!(config.model.adapter, None);
     }
 
     #[test]

@@ -144,6 +144,15 @@ impl Simd for V256 {
         V256(load(0), load(8))
     }
     #[inline(always)]
+    fn load_bf16(from: &[u16]) -> Self {
+        assert!(from.len() >= LANES);
+        let load = |at: usize| unsafe {
+            let halves = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.as_ptr().add(at).cast()));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(halves))
+        };
+        V256(load(0), load(8))
+    }
+    #[inline(always)]
     fn round_to_i16(self, to: &mut [i16]) {
         assert!(to.len() >= LANES);
         unsafe {

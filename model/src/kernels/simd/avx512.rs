@@ -106,6 +106,13 @@ impl Simd for V512 {
         V512(unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(from.as_ptr().cast())) })
     }
     #[inline(always)]
+    fn load_bf16(from: &[u16]) -> Self {
+        assert!(from.len() >= LANES);
+        // SAFETY: the length was just checked.
+        let halves = unsafe { _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast())) };
+        V512(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves)) })
+    }
+    #[inline(always)]
     fn round_to_i16(self, to: &mut [i16]) {
         assert!(to.len() >= LANES);
         unsafe {

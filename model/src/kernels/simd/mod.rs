@@ -74,6 +74,8 @@ pub(crate) trait Simd: Copy {
     fn first(self, count: usize, rest: Self) -> Self;
     /// The first 16 of `from`, which are exact in f32 or rounded to the nearest, ties to even.
     fn load_i32(from: &[i32]) -> Self;
+    /// The first 16 of `from`, the upper halves of f32 numbers.
+    fn load_bf16(from: &[u16]) -> Self;
     /// Rounds to the nearest, ties to even, into the first 16 of `to`. Lanes are within -32767..=32767.
     fn round_to_i16(self, to: &mut [i16]);
     /// Exact integer products, `out[row][64]`. No sum may leave the 32 bits.

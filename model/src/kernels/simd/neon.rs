@@ -133,6 +133,15 @@ impl Simd for V128 {
         V128(std::array::from_fn(|i| unsafe { vcvtq_f32_s32(vld1q_s32(from.as_ptr().add(i * 4))) }))
     }
     #[inline(always)]
+    fn load_bf16(from: &[u16]) -> Self {
+        assert!(from.len() >= LANES);
+        // SAFETY: the length was just checked.
+        let load = |at: usize| unsafe {
+            vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(vld1_u16(from.as_ptr().add(at)))))
+        };
+        V128([load(0), load(4), load(8), load(12)])
+    }
+    #[inline(always)]
     fn round_to_i16(self, to: &mut [i16]) {
         assert!(to.len() >= LANES);
         let [a, b, c, d] = self.to_i32();

@@ -97,6 +97,10 @@ impl Simd for Lanes {
         Lanes(std::array::from_fn(|i| from[i] as f32))
     }
     #[inline(always)]
+    fn load_bf16(from: &[u16]) -> Self {
+        Lanes(std::array::from_fn(|i| f32::from_bits(u32::from(from[i]) << 16)))
+    }
+    #[inline(always)]
     fn round_to_i16(self, to: &mut [i16]) {
         to[..LANES].iter_mut().zip(self.round().0).for_each(|(to, value)| *to = value as i16);
     }

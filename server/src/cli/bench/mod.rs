@@ -4,8 +4,10 @@ mod apply;
 mod complete;
 mod cut;
 mod engine;
+mod mine;
 mod svg;
 mod tasks;
+mod tokens;
 mod typing;
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -31,6 +33,10 @@ enum Command {
     Type(typing::Args),
     /// Measure loading, memory, forwards of 1 to 512 tokens at several context lengths, and plain decoding
     Engine(engine::Args),
+    /// Make tasks of the edits in git histories
+    Mine(mine::Args),
+    /// Write tasks as the tokens of prompt and right answer, to train a model on
+    Tokens(tokens::Args),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -40,5 +46,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Cut(args) => cut::run(args),
         Command::Type(args) => typing::run(args),
         Command::Engine(args) => engine::run(args),
+        Command::Mine(args) => mine::run(args),
+        Command::Tokens(args) => tokens::run(args),
     }
 }

@@ -4,7 +4,7 @@
 //! are not paid by another; but for tasks decoded side by side, whose seconds are shares of what they took together.
 
 mod plot;
-mod rows;
+pub(super) mod rows;
 mod table;
 
 use std::num::NonZeroUsize;
@@ -147,7 +147,7 @@ fn one(
 ) -> anyhow::Result<Option<Row>> {
     let (name, route) = (decoder.to_string(), args.options.route.to_string());
     let model = args.options.model_name();
-    if let Some(row) = locked(results).earlier(&task.id, &name, model, &route) {
+    if let Some(row) = locked(results).earlier(&task.id, &name, &model, &route) {
         return Ok(Some(row));
     }
     if args.side_by_side == NonZeroUsize::MIN {
@@ -166,7 +166,7 @@ fn one(
                 id: task.id.clone(),
                 decoder: name,
                 seconds,
-                model: model.to_owned(),
+                model,
                 asked_route: route,
                 ..Row::default()
             };

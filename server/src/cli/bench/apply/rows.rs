@@ -12,23 +12,23 @@ use crate::apply::{Applied, ApplyError, ApplyRequest};
 
 /// One edit to make, and how it should come out.
 #[derive(Debug, Deserialize)]
-pub(super) struct Task {
+pub(in crate::cli::bench) struct Task {
     /// The task's name.
-    pub(super) id: String,
+    pub(in crate::cli::bench) id: String,
     language: Option<String>,
     path: Option<String>,
     instruction: Option<String>,
     /// The file before the edit.
-    pub(super) original: String,
+    pub(in crate::cli::bench) original: String,
     suggestion: String,
     /// The file after it, if that is known.
-    pub(super) expected: Option<String>,
+    pub(in crate::cli::bench) expected: Option<String>,
     style: Option<String>,
 }
 
 impl Task {
     /// The task as the pipeline takes it.
-    pub(super) fn request(&self) -> ApplyRequest {
+    pub(in crate::cli::bench) fn request(&self) -> ApplyRequest {
         ApplyRequest {
             path: self.path.clone(),
             language: self.language.clone(),
@@ -39,12 +39,12 @@ impl Task {
     }
 
     /// The language, for the table.
-    pub(super) fn language(&self) -> &str {
+    pub(in crate::cli::bench) fn language(&self) -> &str {
         self.language.as_deref().unwrap_or("-")
     }
 
     /// How the suggestion is written, for the table.
-    pub(super) fn style(&self) -> &str {
+    pub(in crate::cli::bench) fn style(&self) -> &str {
         self.style.as_deref().unwrap_or("-")
     }
 }

@@ -98,6 +98,15 @@ pub(super) fn report(tasks: &[Task], rows: &[Row]) -> String {
             let _ = writeln!(text, "of the exact ones {} were held back", all.exact_asked);
         }
         text += &speed(&of_decoder);
+        let right =
+            |row: &&Row| by_id.get(row.id.as_str()).is_some_and(|task| verdict(task, row) == Verdict::Exact);
+        let right: Vec<&Row> = of_decoder.iter().copied().filter(right).collect();
+        let (forwards, accepted) =
+            right.iter().fold((0, 0), |sum, row| (sum.0 + row.forwards, sum.1 + row.accepted));
+        if accepted > 0 {
+            let each = accepted as f64 / forwards as f64;
+            let _ = writeln!(text, "draft tokens accepted per forward on the exact ones: {each:.1}");
+        }
         text.push('\n');
     }
     text += NOTE;

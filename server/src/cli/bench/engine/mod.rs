@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// A model's name, or the path of a GGUF file
     #[arg(long, default_value = catalogue::DEFAULT_MODEL)]
     model: String,
+    /// Measure with the adapter in this file beside the weights
+    #[arg(long, value_name = "FILE")]
+    adapter: Option<PathBuf>,
     /// Threads; by default as many as were measured to be fastest, and before that one for each physical core
     #[arg(long)]
     threads: Option<usize>,
@@ -165,6 +168,10 @@ fn measure(args: &Args, plan: &Plan<'_>, path: &Path) -> anyhow::Result<Option<S
     let longest = plan.tokens.iter().max().unwrap_or(&1) + plan.context.iter().max().unwrap_or(&0);
     let started = Instant::now();
     let mut model = Transformer::load(path, threads)?;
+    if let Some(adapter) = &args.adapter {
+        model.attach(adapter)?;
+        model.use_adapter(true);
+    }
     let mut cache = KvCache::new(model.config(), args.kv, longest.max(2 * DECODED));
     model.forward(&mut cache, &[0])?;
     model.argmax(0);

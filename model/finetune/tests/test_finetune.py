@@ -1,0 +1,185 @@
+"""The trainer on a tiny model with random weights: what is quick must be the same as what is simple."""
+
+import random
+
+import pytest
+import torch
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from redraft_finetune import chart, consistency, data, pieces, samples, synthetic, train, windows
+from redraft_finetune.export import gguf_name
+
+
+@pytest.fixture
+def core():
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=97,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+    )
+    return Qwen2ForCausalLM(config).eval()
+
+
+def sample(seed, prompt=20, answer=12):
+    rng = random.Random(seed)
+    tokens = [rng.randrange(97) for _ in range(prompt + answer)]
+    return samples.Sample(str(seed), tokens[:prompt], tokens[prompt:], [1] * answer)
+
+
+def test_samples_packed_into_one_sequence_do_not_see_each_other(core):
+    pack = [sample(1), sample(2, 7, 5), sample(3, 30, 1)]
+    alone = torch.cat([train.answer_states(core, one, "cpu", prompt_gradient=True) for one in pack])
+    torch.testing.assert_close(train.packed_states(core, pack, "cpu"), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_without_the_prompts_gradient_the_states_are_the_same(core):
+    one = sample(4)
+    full = train.answer_states(core, one, "cpu", prompt_gradient=True)
+    quick = train.answer_states(core, one, "cpu", prompt_gradient=False)
+    torch.testing.assert_close(quick, full, rtol=1e-4, atol=1e-5)
+
+
+def test_a_trajectory_ends_at_what_greedy_decoding_writes(core):
+    prefix = sample(5).prompt
+    greedy = list(prefix)
+    for _ in range(9):
+        greedy.append(int(core(input_ids=torch.tensor([greedy])).logits[0, -1].argmax()))
+    trajectory = consistency.jacobi(core, prefix, [3] * 9, "cpu")
+    assert trajectory.guesses[-1] == greedy[len(prefix) :]
+    assert consistency.loss(core, trajectory, random.Random(1), "cpu").item() > 0
+
+
+def test_an_adapter_learns_and_a_run_goes_on_where_it_was(core, tmp_path):
+    torch.manual_seed(1)
+    adapter = train.Adapter(core, rank=4, alpha=8)
+    optimizer = torch.optim.AdamW(adapter.masters.values(), lr=1e-2)
+    one = sample(6)
+    run = train.Run(tmp_path)
+    first = last = None
+    for _ in range(30):
+        loss, weight, _ = train.losses(adapter.core, [one], "cpu", True)
+        loss.backward()
+        assert adapter.take_gradients(1 / float(weight), 1.0) > 0
+        optimizer.step()
+        adapter.publish()
+        first, last = first or float(loss), float(loss)
+    assert last < 0.9 * first
+    run.state |= {"step": 30, "samples": 30}
+    run.log(loss=last)
+    run.save(adapter, optimizer)
+    run.state |= {"step": 31}
+    run.log(loss=last)
+    chart.draw(run.log_path, tmp_path / "chart.svg")
+    assert "polyline" in (tmp_path / "chart.svg").read_text()
+
+    again = train.Run(tmp_path)
+    before = {name: master.detach().clone() for name, master in adapter.masters.items()}
+    with torch.no_grad():
+        for master in adapter.masters.values():
+            master.zero_()
+    again.restore(adapter, optimizer)
+    assert again.state["step"] == 30 and len(again.lines()) == 1
+    assert all(torch.equal(before[name], master) for name, master in adapter.masters.items())
+    assert {gguf_name(name) for name in adapter.masters} >= {
+        "blk.1.ffn_down.weight.lora_a",
+        "blk.0.attn_q.weight.lora_b",
+    }
+
+
+def test_no_gradient_of_a_layer_is_longer_than_the_limit(core):
+    adapter = train.Adapter(core, rank=2, alpha=4)
+    loss, weight, _ = train.losses(adapter.core, [sample(7)], "cpu", True)
+    (1000 * loss).backward()
+    adapter.take_gradients(1 / float(weight), 0.5)
+    for layer in "01":
+        parts = [m.grad for name, m in adapter.masters.items() if f".layers.{layer}." in name]
+        assert torch.cat([part.flatten() for part in parts]).norm() <= 0.5001
+
+
+def test_weights_are_high_at_edits_and_where_a_copy_can_take_the_wrong_turn():
+    original = list(range(40))
+    answer = original[:20] + [90, 91] + original[20:]
+    weighed = samples.weights(original, answer)
+    assert weighed[20] == weighed[21] == weighed[16] == samples.NEAR_EDIT
+    assert weighed[0] == weighed[-1] == samples.BORDER
+    assert weighed[11] == samples.COPIED
+    twice = [*range(10, 20), 1, 2, 3, 50, *range(20, 30), 1, 2, 3, 60, *range(30, 40)]
+    assert samples.weights(twice, twice)[13] == samples.CROSSROADS
+
+
+def test_edits_are_what_is_not_copied():
+    original = list(range(60))
+    assert samples.edits(original, original) == []
+    assert samples.edits(original, original[:20] + original[30:]) == [(20, 20)]
+    assert samples.edits(original, original[:20] + [90] + original[21:]) == [(20, 21)]
+    assert samples.edits(original, original[:20] + [90, 91] + original[20:50]) == [(20, 22)]
+    assert samples.edits(original, [90, *original, 91]) == [(0, 1), (61, 62)]
+
+
+def test_samples_are_written_and_read(tmp_path):
+    rows = [
+        {"id": "a", "prompt": [1, 2, 3], "original": [4, 5], "answer": [4, 6, 5]},
+        {"id": "b", "prompt": [1] * 50, "original": [4], "answer": [4] * 9},
+    ]
+    assert samples.write(tmp_path / "s.npz", rows) == 2
+    [short] = samples.read(tmp_path / "s.npz", 20)
+    assert (short.id, short.prompt, short.answer, len(short.weights)) == ("a", [1, 2, 3], [4, 6, 5], 3)
+    both = samples.read(tmp_path / "s.npz", 100)
+    assert both[1].prompt == [1] * 50 and both[1].answer == [4] * 9
+    order = samples.packs(both, 1000, seed=3)
+    first = [one.id for one in next(order)]
+    rest = samples.packs(both, 1000, seed=3, skip=len(first))
+    assert [one.id for one in next(rest)] == [one.id for one in next(order)]
+
+
+def test_a_window_is_the_same_edit_on_fewer_lines():
+    lines = [f"line {n}" for n in range(100)]
+    task = {
+        "original": windows.joined(lines),
+        "expected": windows.joined(lines[:50] + ["new"] + lines[51:]),
+        "suggestion": "# ...\nline 49\nnew\nline 51\n# ...",
+    }
+    for seed in range(20):
+        cut = windows.cut(task, random.Random(seed), 20)
+        original, expected = cut["original"].splitlines(), cut["expected"].splitlines()
+        assert len(original) == len(expected) <= 28
+        assert {"line 49", "line 50", "line 51"} <= set(original)
+        at = original.index("line 50")
+        assert expected == [*original[:at], "new", *original[at + 1 :]]
+    assert windows.cut({**task, "suggestion": "line 2\n# ...\nnew\n"}, random.Random(1), 20) is None
+
+
+def test_synthetic_edits_change_real_code():
+    text = "import os\n\n\ndef one(a):\n    x = a + 1\n    y = len(x)\n    return max(x, y)\n\n\ndef two():\n    print(one(2))\n    print(3)\n\n\nclass A:\n    pass\n"
+    made = {synthetic.edit(text, "python", random.Random(seed)) for seed in range(300)} - {None}
+    kinds = {kind for _, done in made for kind in done.split(", ")}
+    assert {"rename", "add parameter", "wrap", "delete"} <= kinds
+    assert all(edited != text and edited.endswith("\n") for edited, _ in made)
+
+
+def test_tasks_that_ask_for_no_change():
+    task = {"id": "a", "original": "1\n", "expected": "2\n", "suggestion": "2", "instruction": ""}
+    assert data.already_there(task)["original"] == data.already_there(task)["expected"] == "2\n"
+    foreign = data.does_not_fit(task, {"suggestion": "other", "instruction": "x"})
+    assert foreign["expected"] == foreign["original"] == "1\n" and foreign["suggestion"] == "other"
+
+
+def test_the_rate_rises_stays_and_falls():
+    assert train.rate(0) == 0 and train.rate(0.3) == 1 and train.rate(0.8) == pytest.approx(0.5) and train.rate(1) == 0
+
+
+def test_pieces_make_up_the_file_again(tmp_path):
+    whole, folder = tmp_path / "m.gguf", tmp_path / "pieces"
+    whole.write_bytes(bytes(range(256)) * 10)
+    assert pieces.split(whole, folder, 1000) == 3
+    (tmp_path / "there").mkdir()
+    pieces.join(folder, tmp_path / "there" / "m.gguf")
+    assert (tmp_path / "there" / "m.gguf").read_bytes() == whole.read_bytes()
+    (folder / "m.gguf.001").write_bytes(b"x")
+    with pytest.raises(SystemExit):
+        pieces.join(folder, tmp_path / "there" / "m.gguf")

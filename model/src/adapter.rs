@@ -1,0 +1,91 @@
+//! Adapters: small trained matrices beside those of a base model (LoRA), in a GGUF file of llama.cpp's form.
+//!
+//! An adapter is never merged into the weights: the same loaded model runs with it and without it.
+
+use crate::error::ModelError;
+use crate::gguf::GgufFile;
+use crate::kernels::low_rank::{LowRank, MOST};
+use std::path::Path;
+
+/// The key under which an adapter names the size in bytes of the file that it was trained beside.
+const BASE_SIZE: &str = "redraft.adapter.base_size";
+
+/// An adapter's file, open.
+pub(crate) struct AdapterFile {
+    file: GgufFile,
+    alpha: f32,
+}
+
+impl AdapterFile {
+    /// Opens `path` and checks that it was made for `base`, a model of this architecture.
+    pub(crate) fn open(path: &Path, base: &GgufFile, architecture: &str) -> Result<AdapterFile, ModelError> {
+        let file = GgufFile::open(path)?;
+        let wrong = |what: String| Err(ModelError::Unsupported(format!("{}: {what}", path.display())));
+        if file.string("general.type") != Some("adapter") || file.string("adapter.type") != Some("lora") {
+            return wrong("this is no LoRA adapter in the GGUF format".to_owned());
+        }
+        match file.string("general.architecture") {
+            Some(named) if named == architecture => {}
+            named => {
+                let named = named.unwrap_or("unknown");
+                return wrong(format!("an adapter for {named} models does not fit a {architecture} model"));
+            }
+        }
+        if let (Some(wanted), have) = (file.number(BASE_SIZE), base.size())
+            && wanted != have
+        {
+            return wrong(format!(
+                "the adapter was trained beside a model file of {wanted} bytes, this one has {have}: name the model that \
+                 it belongs to"
+            ));
+        }
+        let Some(alpha) = file.float("adapter.lora.alpha") else {
+            return Err(file.corrupt("adapter.lora.alpha is missing"));
+        };
+        Ok(AdapterFile { file, alpha })
+    }
+
+    /// What goes beside the matrix `name` `[n, k]`; nothing if the adapter leaves it as it is. `at` as in [`LowRank::new`].
+    pub(crate) fn beside(
+        &self,
+        name: &str,
+        n: usize,
+        k: usize,
+        at: usize,
+    ) -> Result<Option<LowRank>, ModelError> {
+        let (a, b) = (format!("{name}.lora_a"), format!("{name}.lora_b"));
+        if !self.file.has(&a) && !self.file.has(&b) {
+            return Ok(None);
+        }
+        let (a, b) = (self.matrix(&a)?, self.matrix(&b)?);
+        let rank = a.rows;
+        if (a.width, b.rows, b.width) != (k, n, rank) {
+            return Err(self.file.corrupt(format!(
+                "the parts for {name} are {rank}x{} and {}x{} instead of {rank}x{k} and {n}x{rank}",
+                a.width, b.rows, b.width
+            )));
+        }
+        let found = LowRank::new(&a.values, &b.values, rank, self.alpha / rank as f32, at);
+        let error = || ModelError::Unsupported(format!("an adapter of rank {rank}; {MOST} is the most"));
+        found.map(Some).ok_or_else(error)
+    }
+
+    fn matrix(&self, name: &str) -> Result<Matrix, ModelError> {
+        let tensor = self.file.tensor(name)?;
+        let mut values = vec![0.0; tensor.n * tensor.k];
+        let bytes = self.file.bytes(&tensor).chunks_exact(tensor.blocks.row_bytes(tensor.k));
+        bytes
+            .zip(values.chunks_exact_mut(tensor.k))
+            .for_each(|(row, out)| tensor.blocks.dequantize_row(row, out));
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(self.file.corrupt(format!("tensor {name} holds what is no number")));
+        }
+        Ok(Matrix { rows: tensor.n, width: tensor.k, values })
+    }
+}
+
+struct Matrix {
+    rows: usize,
+    width: usize,
+    values: Vec<f32>,
+}

@@ -1,0 +1,60 @@
+//! Which lines an edit changes.
+
+use std::ops::Range;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+/// Changed regions with fewer unchanged lines between them are one.
+const GAP: usize = 3;
+
+/// One changed region: lines of the old text, and those of the new one that stand in their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hunk {
+    pub(super) old: Range<usize>,
+    pub(super) new: Range<usize>,
+}
+
+/// The changed regions of `old` and `new`, in order.
+pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
+    let mut hunks: Vec<Hunk> = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, old, new) {
+        if matches!(op, DiffOp::Equal { .. }) {
+            continue;
+        }
+        let (old, new) = (op.old_range(), op.new_range());
+        match hunks.last_mut() {
+            // An insertion right after a deletion may be said to stand where that began.
+            Some(last) if old.start < last.old.end + GAP => {
+                (last.old.end, last.new.end) = (last.old.end.max(old.end), last.new.end.max(new.end));
+            }
+            _ => hunks.push(Hunk { old, new }),
+        }
+    }
+    hunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hunk, hunks};
+    use crate::cli::bench::mine::random::Random;
+
+    #[test]
+    fn near_changes_are_one() {
+        let old: Vec<&str> = "a b c d e f g h".split(' ').collect();
+        let new: Vec<&str> = "a B c D e f g h i".split(' ').collect();
+        assert_eq!(hunks(&old, &new), [Hunk { old: 1..4, new: 1..4 }, Hunk { old: 8..8, new: 8..9 }]);
+        assert_eq!(hunks(&old, &old), []);
+        for seed in 0..2000u64 {
+            let mut random = Random::new(&[&seed.to_le_bytes()]);
+            let mut text =
+                |len: usize| -> Vec<&str> { (0..len).map(|_| *random.one_of(&["a", "b", "c"])).collect() };
+            let (old, new) = (text(12), text(12));
+            let (mut here, mut there) = (0, 0);
+            for hunk in hunks(&old, &new) {
+                assert_eq!(old[here..hunk.old.start], new[there..hunk.new.start]);
+                (here, there) = (hunk.old.end, hunk.new.end);
+            }
+            assert_eq!(old[here..], new[there..]);
+        }
+    }
+}
