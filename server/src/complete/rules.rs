@@ -113,9 +113,7 @@ fn lines(place: &Place, text: &str) -> Option<Cut> {
             }
         }
         seen.push(said);
-        if complete && !seen.iter().all(|line| line.is_empty())
-            || complete && place.extent == Extent::Statement
-        {
+        if complete && (place.extent == Extent::Statement || seen.iter().any(|line| !line.is_empty())) {
             let depth = self::depth(place, &text[..end]);
             let next_blank = text[end..].starts_with("\n\n");
             let over = match place.extent {
