@@ -266,7 +266,11 @@ impl Search<'_> {
             Guess::FieldOf { owner, field } => self.field_type(owner, field),
         };
         let Some(owner) = owner else { return };
-        let (files, _) = self.files(By::Container(&owner), &owner, None);
+        let (mut files, _) = self.files(By::Container(&owner), &owner, None);
+        // A type of the file's own has more members near by at most; far away is another type of that name.
+        if self.scope.own_types.contains(&owner) {
+            files.retain(|(_, candidate)| candidate.nearness >= 0.5);
+        }
         for (number, (affinity, candidate)) in files.into_iter().take(READ_PER_NAME + 1).enumerate() {
             let symbols = self.symbols(&candidate);
             let Some((lines, text)) = members(&symbols, &owner, prefix) else { continue };

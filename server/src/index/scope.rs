@@ -42,6 +42,8 @@ pub(super) struct Scope {
     pub(super) imports: Vec<Vec<String>>,
     /// The type whose member the cursor is in.
     pub(super) container: Option<String>,
+    /// The types that the file itself defines.
+    pub(super) own_types: Vec<String>,
 }
 
 impl Scope {
@@ -107,7 +109,9 @@ impl Scope {
         mentions.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.name.cmp(&b.name)));
         mentions.truncate(MAX_MENTIONS);
         let receiver = receiver(text, window.start, cursor, container.as_deref());
-        Scope { mentions, receiver, imports, container }
+        let own_types = items.iter().filter(|item| item.kind != ItemKind::Impl && holds_members(item.kind));
+        let own_types = own_types.map(|item| super::symbol::base_name(&item.name).to_owned()).collect();
+        Scope { mentions, receiver, imports, container, own_types }
     }
 }
 

@@ -94,6 +94,17 @@ fn members_of_what_stands_before_the_dot_come_first() {
 }
 
 #[test]
+fn another_type_of_the_same_name_is_not_the_files_own() {
+    let files = [("a/src/queue.rs", QUEUE), ("b/src/more.rs", "impl Queue {\n    fn more(&self) {}\n}\n")];
+    let text = "struct Queue;\n\nimpl Queue {\n    fn f(&self) {\n        self.$0\n    }\n}\n";
+    let workspace = Workspace::new(&files);
+    let found = workspace.related(&workspace.index(), "b/src/main.rs", text);
+    let members: Vec<&Snippet> = found.iter().filter(|snippet| snippet.reason == Reason::Member).collect();
+    assert_eq!(members.len(), 1, "{found:#?}");
+    assert!(members[0].text.contains("fn more"));
+}
+
+#[test]
 fn what_is_imported_wins_over_what_has_the_same_name() {
     let other = "class Store:\n    def __init__(self, path):\n        pass\n";
     let files = [
