@@ -7,6 +7,7 @@
 
 import json
 import pathlib
+import re
 import sys
 import zipfile
 
@@ -53,6 +54,14 @@ def settings():
     return {name: value for name, value in properties.items() if not name.startswith(("redraft.server.", "redraft.trace."))}
 
 
+def undescribed():
+    """Settings of the project's README that the extension does not describe, and the other way round."""
+    section = (HERE / "../../README.md").read_text().split("### Settings", 1)[1].split("\nEnvironment", 1)[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    documented = {"redraft." + key.removesuffix(".NAME") for cell in cells for key in re.findall("`([^`]+)`", cell)}
+    return sorted(documented ^ set(settings()))
+
+
 def files():
     """The template's generated files and their texts."""
     template = {
@@ -89,6 +98,8 @@ def files():
 
 
 def main():
+    if undescribed():
+        sys.exit(f"in the README or in editors/vscode/package.json, but not in both: {', '.join(undescribed())}")
     wrong = []
     for name, value in files().items():
         path, text = TEMPLATE / name, json.dumps(value, indent=2) + "\n"
