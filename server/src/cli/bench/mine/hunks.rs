@@ -17,18 +17,22 @@ pub(super) struct Hunk {
 /// The changed regions of `old` and `new`, in order.
 pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     let mut hunks: Vec<Hunk> = Vec::new();
-    for op in capture_diff_slices(Algorithm::Myers, old, new) {
-        if matches!(op, DiffOp::Equal { .. }) {
-            continue;
-        }
-        let (old, new) = (op.old_range(), op.new_range());
-        match hunks.last_mut() {
-            // An insertion right after a deletion may be said to stand where that began.
-            Some(last) if old.start < last.old.end + GAP => {
-                (last.old.end, last.new.end) = (last.old.end.max(old.end), last.new.end.max(new.end));
+    // What is equal is told exactly; where between the rest stands is not.
+    let equal = capture_diff_slices(Algorithm::Myers, old, new).into_iter().filter_map(|op| match op {
+        DiffOp::Equal { old_index, new_index, len } => Some((old_index, new_index, len)),
+        _ => None,
+    });
+    let (mut here, mut there) = (0, 0);
+    for (old_start, new_start, len) in equal.chain([(old.len(), new.len(), 0)]) {
+        if (here, there) != (old_start, new_start) {
+            match hunks.last_mut() {
+                Some(last) if here < last.old.end + GAP => {
+                    (last.old.end, last.new.end) = (old_start, new_start);
+                }
+                _ => hunks.push(Hunk { old: here..old_start, new: there..new_start }),
             }
-            _ => hunks.push(Hunk { old, new }),
         }
+        (here, there) = (old_start + len, new_start + len);
     }
     hunks
 }
