@@ -94,9 +94,9 @@ impl Client {
 
     /// Ends the server.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
-        let id = self.request("shutdown", &json!({}))?;
+        let id = self.request("shutdown", &Value::Null)?;
         self.wait(id)?;
-        self.notify("exit", &json!({}))?;
+        self.notify("exit", &Value::Null)?;
         self.server.wait().context("the server does not end")?;
         Ok(())
     }
