@@ -56,7 +56,8 @@ impl Rendered {
 /// The tokens of an answer that is `text` and then comes to `stop`, up to the end of the turn.
 pub fn answer(text: &str, stop: &str, tokenizer: &Tokenizer) -> Vec<u32> {
     let mut tokens = tokenizer.encode(&format!("{}{stop}", text.trim_end_matches('\n')));
-    tokens.extend(tokenizer.eos_ids().first());
+    // A turn of a chat has an end of its own, where a model was taught chats.
+    tokens.extend(tokenizer.special_id("<|im_end|>").or(tokenizer.eos_ids().first().copied()));
     tokens
 }
 

@@ -3,6 +3,7 @@
 //! A request that is overtaken by typing or by a newer request is answered at once, with nothing. The types of inline
 //! completion are our own, after the specification's version 3.18.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use super::shared::{Shared, lock};
 use crate::complete::{
     Completer, Completion, Counted, Options, Plan, Planned, Query, Source, Tally, related,
 };
+use crate::index::{self, Chosen, Index};
 use crate::session::{DocumentSnapshot, MAX_PARSED_BYTES};
 
 /// What a client sends with `textDocument/inlineCompletion`.
@@ -79,6 +81,8 @@ pub(super) struct Completing {
     /// What is written ahead of time; the next request that needs the model ends it.
     ahead: Mutex<Option<Running>>,
     tally: Mutex<Tally>,
+    /// What of other files is in the prompt, in an order that changes little.
+    chosen: Mutex<Chosen>,
     /// Whether the client shows ghost text.
     inline: AtomicBool,
 }
@@ -320,8 +324,51 @@ async fn complete(shared: &Arc<Shared>, query: Query, invoked: bool) -> Option<C
     Some(shown)
 }
 
-/// What other open documents define and the cursor's surroundings speak of.
+/// What the cursor's scope can see of other files: from the index of the workspace, and without one from the open
+/// documents.
 fn others(shared: &Shared, query: &Query, options: &Options) -> Vec<OtherFile> {
+    let path = Url::parse(&query.file).ok().and_then(|uri| uri.to_file_path().ok());
+    match (shared.indexing.index(), path) {
+        (Some(index), Some(path)) => from_index(shared, &index, &path, query, options),
+        _ => from_documents(shared, query, options),
+    }
+}
+
+fn from_index(
+    shared: &Shared,
+    index: &Index,
+    path: &Path,
+    query: &Query,
+    options: &Options,
+) -> Vec<OtherFile> {
+    let found = index.related(&index::Query {
+        path: Some(path),
+        language: query.language,
+        text: &query.text,
+        tree: query.tree.as_ref(),
+        cursor: query.cursor,
+        // Of the file itself the model is shown what is near; the rest of a long one is little worth beside other files.
+        shown: 0..query.text.len(),
+    });
+    let mut chosen = lock(&shared.completing.chosen);
+    let snippets = chosen.update(&found, options.budget.other_bytes(), |snippet| snippet.text.len() + 1);
+    let mut files: Vec<OtherFile> = Vec::new();
+    for snippet in snippets {
+        let Ok(uri) = Url::from_file_path(&snippet.path) else { continue };
+        let (path, _) = shown_path(shared, &uri);
+        match files.last_mut().filter(|last| last.path == path) {
+            Some(last) => {
+                last.text.push('\n');
+                last.text.push_str(&snippet.text);
+            }
+            None => files.push(OtherFile { path, text: snippet.text.clone() }),
+        }
+    }
+    files
+}
+
+/// What other open documents define and the cursor's surroundings speak of.
+fn from_documents(shared: &Shared, query: &Query, options: &Options) -> Vec<OtherFile> {
     let documents = shared.session().snapshots();
     let source = |document: DocumentSnapshot| {
         let (path, _) = shown_path(shared, &document.uri);

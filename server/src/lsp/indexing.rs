@@ -148,19 +148,19 @@ mod tests {
         indexing.follow(&session);
         assert_eq!(related(&indexing, "saved"), [Reason::Mentioned]);
 
-        session.open(uri.clone(), "rust", 1, "fn opened() {}\n");
+        session.open(uri.clone(), "rust", 1, "// One.\n\nfn opened() {}\n");
         indexing.document_changed(&session, &uri, &[]);
         assert_eq!(related(&indexing, "opened"), [Reason::Mentioned]);
         assert!(related(&indexing, "saved").is_empty());
 
-        let start = LineColumn { line: 0, column: 3 };
+        let start = LineColumn { line: 2, column: 3 };
         let change = Change { range: Some(start..start), text: "re".to_owned() };
         session.change(&uri, 2, std::slice::from_ref(&change)).unwrap();
         indexing.document_changed(&session, &uri, &[change]);
         assert_eq!(related(&indexing, "reopened"), [Reason::Mentioned, Reason::Edited]);
 
         indexing.document_closed(&uri);
-        fs::write(&path, "fn written() {}\n").unwrap();
+        fs::write(&path, "// One.\n\nfn written() {}\n").unwrap();
         indexing.files_changed([&uri]);
         assert_eq!(related(&indexing, "written"), [Reason::Mentioned, Reason::Edited]);
 

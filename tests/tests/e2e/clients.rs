@@ -57,9 +57,11 @@ impl Client {
 
     /// The requests that come with the handshake.
     async fn settle(&mut self) {
-        if self.declares("/workspace/didChangeConfiguration/dynamicRegistration") {
-            let request = self.editor.asked("client/registerCapability").await;
-            self.editor.rpc.answer(&request, Value::Null).await;
+        for announced in ["didChangeConfiguration", "didChangeWatchedFiles"] {
+            if self.declares(&format!("/workspace/{announced}/dynamicRegistration")) {
+                let request = self.editor.asked("client/registerCapability").await;
+                self.editor.rpc.answer(&request, Value::Null).await;
+            }
         }
         if self.declares("/workspace/configuration") {
             let request = self.editor.asked("workspace/configuration").await;

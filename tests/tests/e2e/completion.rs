@@ -1,7 +1,7 @@
 //! Code completion: ghost text and lists, what is known without the model, and what is overtaken.
 
 use redraft_server::lsp::Availability;
-use redraft_tests::editor::{Editor, capabilities};
+use redraft_tests::editor::{Editor, capabilities, uri};
 use redraft_tests::engine::{Scripted, Writing};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -236,4 +236,44 @@ async fn a_list_holds_one_entry_that_replaces_the_word() {
     let range = json!({"start": {"line": 3, "character": 8}, "end": {"line": 3, "character": 10}});
     assert_eq!(item["textEdit"], json!({"range": range, "newText": "sum += item;"}));
     setup.editor.close().await;
+}
+
+#[tokio::test]
+async fn what_a_file_of_the_workspace_defines_is_in_the_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = "pub struct Ledger;\n\nimpl Ledger {\n    pub fn deposit(&mut self, cents: u64) {}\n}\n";
+    std::fs::write(folder.path().join("ledger.rs"), ledger).unwrap();
+    let (engine, _) = Scripted::new();
+    let mut writings = engine.completions();
+    let mut editor = Editor::in_memory(engine.clone());
+    let settings = json!({"redraft": {"completion": {"debounce": 0}, "model": {"load": "first-use"}}});
+    editor.initialize(with_ghost_text(), settings, &[folder.path()]).await;
+    let main = uri(&folder.path().join("main.rs"));
+    // Files are indexed in the background: asked anew with other texts until it is there.
+    for round in 0..1000 {
+        let text = format!("fn main() {{\n    let mut ledger = Ledger::new({round});\n    ledger.\n}}\n");
+        editor.open(&main, "rust", &text).await;
+        let position = editor.range_of(&main, "ledger.")["end"].clone();
+        let params = json!({
+            "textDocument": {"uri": main}, "position": position, "context": {"triggerKind": 1},
+        });
+        let id = editor.rpc.start("textDocument/inlineCompletion", params).await;
+        let writing = loop {
+            let writing = writings.recv().await.unwrap();
+            if !writing.ahead {
+                break writing;
+            }
+            writing.finish("");
+        };
+        let others = writing.plan.prompt.others.clone();
+        writing.finish("deposit(1);");
+        editor.rpc.response(id).await.unwrap();
+        if let [other] = others.as_slice() {
+            assert_eq!(other.path, "ledger.rs");
+            assert!(other.text.contains("pub fn deposit(&mut self, cents: u64)"), "{}", other.text);
+            return editor.close().await;
+        }
+        editor.close_document(&main).await;
+    }
+    panic!("the index never had it");
 }
