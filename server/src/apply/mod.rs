@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod properties;
 mod rewrite;
+mod scope;
 mod text;
 mod vote;
 
@@ -23,7 +24,7 @@ use crate::merge::{self, Merge, MergeError};
 use crate::suggestion::{self, Suggestion, SuggestionError};
 use rewrite::{Rewrite, Writer};
 
-pub use rewrite::{RewriteTokens, rewrite_tokens};
+pub use rewrite::{LARGEST_WHOLE, RewriteTokens, rewrite_tokens};
 pub use text::FileText;
 
 /// One file and one suggestion for it, exactly as they stand (encoding mark, line endings, final newline).
@@ -47,7 +48,7 @@ pub enum Route {
     /// The deterministic merge where it is sure, the model otherwise.
     #[default]
     Auto,
-    /// The model rewrites the whole file.
+    /// The model rewrites the file, of a large one what the edit touches.
     Model,
     /// Never ask the model.
     Deterministic,
@@ -183,6 +184,14 @@ pub enum ApplyError {
         /// What that cost.
         stats: Stats,
     },
+    /// The model left out a stretch of a large file that it was not shown.
+    #[error("the model's answer leaves out a part of the file; it was thrown away and the file is unchanged")]
+    Torn {
+        /// What it wrote.
+        written: String,
+        /// What that cost.
+        stats: Stats,
+    },
     /// The model's worker ended.
     #[error("the model ended before its answer was complete; the file is unchanged")]
     Gone,
@@ -221,10 +230,8 @@ pub fn apply(
     {
         return Ok(applied);
     }
-    let draft = merges.as_ref().ok().map(|merges| task.file.rebuild(&merges[0].lines));
     let writer = Writer { model, decoder: options.decoder, cancel };
-    let rewrite =
-        rewrite::rewrite(&writer, request, &task.file, &task.suggestion, draft.as_deref(), on_progress);
+    let rewrite = rewrite::rewrite(&writer, &task, merges.as_deref().unwrap_or(&[]), on_progress);
     match (rewrite, merges) {
         (Ok(rewrite), Ok(merges)) if options.route == Route::Auto => Ok(task.chosen(&rewrite, &merges)),
         (Ok(rewrite), merges) => Ok(task.rewritten(&rewrite, merges.as_deref().unwrap_or(&[]))),

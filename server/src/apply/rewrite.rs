@@ -1,4 +1,5 @@
-//! The whole file written anew by the model, with the file, the suggestion and the best merge as its draft.
+//! The file written anew by the model, a large one in a [`Scope`], with the file, the suggestion and the best merge as its
+//! draft.
 
 use redraft_model::prompt::{PromptFamily, RewritePrompt};
 use redraft_model::tokenizer::Tokenizer;
@@ -7,8 +8,10 @@ use redraft_model::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{ApplyError, ApplyRequest, FileText, Progress};
-use crate::suggestion::{self, Suggestion};
+use super::scope::{Filling, Scope};
+use super::{ApplyError, ApplyRequest, FileText, Progress, Task};
+use crate::merge::Merge;
+use crate::suggestion;
 
 /// What a rewrite gave: the file's text with its own line endings, and what it cost.
 pub(super) struct Rewrite {
@@ -65,25 +68,31 @@ fn prompt<'a>(request: &'a ApplyRequest, original: &'a str, code: &'a str) -> Re
     }
 }
 
-/// Lets the model write the file. `merged` is the text it is most likely to copy.
+/// Larger files, in tokens, are rewritten in a scope.
+pub const LARGEST_WHOLE: usize = 6000;
+
+/// Lets the model write the file; the first of `merges` is the text that it is most likely to copy.
 pub(super) fn rewrite(
     writer: &Writer<'_>,
-    request: &ApplyRequest,
-    file: &FileText<'_>,
-    suggestion: &Suggestion,
-    merged: Option<&str>,
+    task: &Task<'_>,
+    merges: &[Merge],
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Rewrite, ApplyError> {
     let model = writer.model;
-    let original = file.plain();
-    let code = suggestion.code();
-    let tokenizer = model.tokenizer();
-    let rendered = prompt(request, &original, &code).render(model.info().family, tokenizer);
-    let merged = merged.map(|text| FileText::new(text).plain());
+    let (tokenizer, context) = (model.tokenizer(), model.info().context_length);
+    let lines = task.file.lines();
+    let (whole, code) = (task.file.plain(), task.suggestion.code());
+    let large = tokenizer.encode(&whole).len() > LARGEST_WHOLE.min(context / 3);
+    let scope = if large { Scope::of(&lines, merges, task.language) } else { None };
+    let original = scope.as_ref().map_or(whole, |scope| scope.excerpt(&lines));
+    let merged = merges.first().map(|merge| match &scope {
+        Some(scope) => scope.excerpt_of(merge),
+        None => FileText::new(&task.file.rebuild(&merge.lines)).plain(),
+    });
+    let rendered = prompt(task.request, &original, &code).render(model.info().family, tokenizer);
     let longest = merged.as_deref().unwrap_or(&original);
     let expected = tokenizer.encode(longest).len().max(tokenizer.encode(&original).len());
     let max_tokens = expected + tokenizer.encode(&code).len() + SLACK;
-    let context = model.info().context_length;
     if rendered.tokens.len() + expected >= context {
         return Err(ApplyError::TooLong { tokens: rendered.tokens.len() + expected, context });
     }
@@ -97,12 +106,14 @@ pub(super) fn rewrite(
         cancel: writer.cancel.clone(),
     });
     let mut text = String::new();
+    let mut filling = scope.as_ref().map(|scope| Filling::new(scope, &lines));
     while let Some(event) = events.blocking_recv() {
         match event {
             Event::Prefill { done, total } => on_progress(Progress::Prefill { done, total }),
             Event::Text { text: more, stats } => {
                 text.push_str(&more);
-                on_progress(Progress::Text { text: &more, stats });
+                let filled = filling.as_mut().map(|filling| filling.push(&more));
+                on_progress(Progress::Text { text: filled.as_deref().unwrap_or(&more), stats });
             }
             Event::Finished(Err(error)) => return Err(ApplyError::Model(error)),
             Event::Finished(Ok(finished)) => match finished.stop {
@@ -111,7 +122,15 @@ pub(super) fn rewrite(
                     return Err(ApplyError::Endless { written: text, stats: finished.stats });
                 }
                 StopReason::EndOfText | StopReason::StopString => {
-                    return Ok(Rewrite { output: file.adopt(&text), stats: finished.stats });
+                    let output = match &scope {
+                        None => Some(task.file.adopt(&text)),
+                        Some(scope) => scope.restore(&lines, &text).map(|lines| task.file.rebuild(&lines)),
+                    };
+                    let stats = finished.stats;
+                    return match output {
+                        Some(output) => Ok(Rewrite { output, stats }),
+                        None => Err(ApplyError::Torn { written: text, stats }),
+                    };
                 }
             },
         }

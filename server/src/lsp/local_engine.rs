@@ -178,8 +178,8 @@ impl Engine for LocalEngine {
             ..RewritePrompt::default()
         };
         let prefix = prompt.prefix(model.info().family, model.tokenizer());
-        // The edited file has to fit as well; what cannot be rewritten need not be read.
-        if prefix.len() * 2 < model.info().context_length {
+        // The edited file has to fit as well; what is not rewritten whole need not be read.
+        if prefix.len() * 2 < model.info().context_length && prefix.len() < apply::LARGEST_WHOLE {
             model.prepare(prefix, cancel.clone());
         }
     }

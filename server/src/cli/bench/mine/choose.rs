@@ -1,6 +1,7 @@
 //! Which edits become tasks: those of hand-written source of a known language, neither huge nor trivial, none twice.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use redraft_grammars::Language;
@@ -9,9 +10,8 @@ use super::Edit;
 use super::hunks::{Hunk, hunks};
 use super::random::Random;
 
-/// Shorter files are no edit to learn from.
-const FEWEST_LINES: usize = 20;
-const MOST_BYTES: usize = 30 * 1024;
+/// Bytes of a file for each line that it may have.
+const BYTES_A_LINE: usize = 77;
 const LONGEST_LINE: usize = 300;
 const MOST_HUNKS: usize = 8;
 const MOST_CHANGED: usize = 80;
@@ -68,14 +68,15 @@ impl Chosen<'_> {
 
 /// Remembers what was chosen, so that nothing is chosen twice.
 pub(super) struct Chooser {
-    most_lines: usize,
+    lines: RangeInclusive<usize>,
     seen: HashSet<String>,
     paths: HashMap<String, usize>,
 }
 
 impl Chooser {
-    pub(super) fn new(most_lines: usize) -> Chooser {
-        Chooser { most_lines, seen: HashSet::new(), paths: HashMap::new() }
+    /// For files of so many lines.
+    pub(super) fn new(lines: RangeInclusive<usize>) -> Chooser {
+        Chooser { lines, seen: HashSet::new(), paths: HashMap::new() }
     }
 
     /// The edit, taken apart; or why it is left out.
@@ -86,7 +87,7 @@ impl Chooser {
     ) -> Result<Chosen<'e>, &'static str> {
         let language = Language::from_path(Path::new(&edit.path)).ok_or("unknown language")?;
         for text in [&edit.before, &edit.after] {
-            readable(text, self.most_lines)?;
+            readable(text, &self.lines)?;
         }
         let old: Vec<&str> = edit.before.lines().collect();
         let new: Vec<&str> = edit.after.lines().collect();
@@ -150,9 +151,8 @@ pub(super) fn path_counts(path: &str) -> bool {
     Language::from_path(Path::new(path)).is_some() && !NOT_OURS.iter().any(|part| path.contains(part))
 }
 
-fn readable(text: &str, most_lines: usize) -> Result<(), &'static str> {
-    let lines = text.lines().count();
-    if lines < FEWEST_LINES || lines > most_lines || text.len() > MOST_BYTES {
+fn readable(text: &str, lines: &RangeInclusive<usize>) -> Result<(), &'static str> {
+    if !lines.contains(&text.lines().count()) || text.len() > lines.end() * BYTES_A_LINE {
         return Err("too short or too long a file");
     }
     if text.contains('\r') || !text.ends_with('\n') || text.lines().any(|line| line.len() > LONGEST_LINE) {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn check(edit: &Edit, expected: Result<(usize, usize), &str>) {
-        let chosen = Chooser::new(400).choose(edit, &mut Random::new(&[]));
+        let chosen = Chooser::new(20..=400).choose(edit, &mut Random::new(&[]));
         assert_eq!(chosen.map(|chosen| (chosen.added(), chosen.removed())), expected);
     }
 
@@ -196,7 +196,7 @@ mod tests {
         );
         check(&edit("", &five.repeat(17)), Err("too large"));
         check(&Edit { path: "a.unknown".to_owned(), ..edit("", five) }, Err("unknown language"));
-        let mut chooser = Chooser::new(400);
+        let mut chooser = Chooser::new(20..=400);
         let (one, same) = (edit("", five), edit("", five));
         assert!(chooser.choose(&one, &mut Random::new(&[])).is_ok());
         let again = chooser.choose(&same, &mut Random::new(&[]));

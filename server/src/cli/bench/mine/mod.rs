@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// Leave out files of more lines
     #[arg(long, value_name = "N", default_value_t = 400)]
     lines: usize,
+    /// Leave out files of fewer lines
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    fewest_lines: usize,
     /// The licence that is noted with each task, an SPDX expression
     #[arg(long, value_name = "SPDX")]
     licence: Option<String>,
@@ -69,7 +72,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let cannot = || format!("cannot write {}", args.out.display());
     let mut miner = Miner {
         args,
-        chooser: Chooser::new(args.lines),
+        chooser: Chooser::new(args.fewest_lines..=args.lines),
         counts: BTreeMap::new(),
         out: BufWriter::new(File::create(&args.out).with_context(cannot)?),
     };

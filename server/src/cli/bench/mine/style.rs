@@ -328,7 +328,7 @@ mod tests {
             Edit { path: "src/a.rs".into(), after: before.replace(from, to), before, ..Edit::default() };
         for seed in 0u8..100 {
             let mut random = Random::new(&[&[seed]]);
-            let Ok(chosen) = Chooser::new(400).choose(&edit, &mut random) else { continue };
+            let Ok(chosen) = Chooser::new(20..=400).choose(&edit, &mut random) else { continue };
             let (style, suggestion) = write(&chosen, &mut random);
             check(&edit, style, &suggestion);
         }
@@ -356,7 +356,7 @@ mod tests {
         let edit = Edit { path: "a.rs".into(), before, after, ..Edit::default() };
         for seed in 0u8..200 {
             let mut random = Random::new(&[&[seed]]);
-            let Ok(chosen) = Chooser::new(400).choose(&edit, &mut random) else { continue };
+            let Ok(chosen) = Chooser::new(20..=400).choose(&edit, &mut random) else { continue };
             let found = regions(&chosen, &mut random);
             assert!(found.windows(2).all(|two| two[0].old.end < two[1].old.start), "{found:?}");
             for region in &found {

@@ -1,0 +1,235 @@
+//! The part of a large file that a model is given to rewrite: the items that the edit touches, the headers of what is
+//! around them and beside them, and one marker line for each stretch that is left out.
+//!
+//! What is left out must come back byte for byte: an answer without its marker is no answer.
+
+mod outline;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use redraft_grammars::Language;
+
+use super::text::rewritten;
+use crate::merge::{Merge, OutputLine};
+use outline::Outline;
+
+/// Readings of the suggestion whose places are shown, the likeliest first.
+const READINGS: usize = 4;
+/// Lines around a change that is in no item.
+const CONTEXT: usize = 12;
+/// Longer items are shown only around the change.
+const LONGEST_ITEM: usize = 120;
+/// Shorter stretches are not left out.
+const SHORTEST: usize = 4;
+
+/// Which lines of a file are shown, and which are left out.
+#[derive(Debug)]
+pub(super) struct Scope {
+    /// In order, without holes.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Part {
+    lines: Range<usize>,
+    /// The line that stands for it where it is left out.
+    marker: Option<String>,
+}
+
+impl Scope {
+    /// The scope of what `merges` touch; nothing where the whole file would be hardly longer.
+    pub(super) fn of(lines: &[&str], merges: &[Merge], language: Option<Language>) -> Option<Scope> {
+        let merges = &merges[..merges.len().min(READINGS)];
+        let mut shown = vec![false; lines.len()];
+        let outline = Outline::new(lines, language);
+        let touched: Vec<Range<usize>> =
+            merges.iter().flat_map(|merge| touched(&merge.lines, lines.len())).collect();
+        for range in &touched {
+            let whole = outline.enclosing(range).filter(|item| item.len() <= LONGEST_ITEM);
+            let around =
+                range.start.saturating_sub(CONTEXT)..range.end.saturating_add(CONTEXT).min(lines.len());
+            let around = whole.unwrap_or(around);
+            shown[around.start.min(range.start)..around.end.max(range.end)].fill(true);
+        }
+        for header in outline.around(&touched) {
+            shown[header].fill(true);
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for (at, shown) in shown.iter().enumerate() {
+            match parts.last_mut() {
+                Some(last) if last.marker.is_none() == *shown => last.lines.end = at + 1,
+                _ => parts.push(Part { lines: at..at + 1, marker: (!shown).then(String::new) }),
+            }
+        }
+        // What is too short to be left out joins what is shown around it.
+        let mut joined: Vec<Part> = Vec::new();
+        for mut part in parts {
+            part.marker.take_if(|_| part.lines.len() < SHORTEST);
+            match joined.last_mut() {
+                Some(last) if last.marker.is_none() && part.marker.is_none() => {
+                    last.lines.end = part.lines.end;
+                }
+                _ => joined.push(part),
+            }
+        }
+        let hidden: usize =
+            joined.iter().filter(|part| part.marker.is_some()).map(|part| part.lines.len()).sum();
+        if hidden == 0 || hidden * 2 < lines.len() {
+            return None;
+        }
+        for part in joined.iter_mut().filter(|part| part.marker.is_some()) {
+            part.marker = Some(marker(lines, &part.lines, language)?);
+        }
+        Some(Scope { parts: joined })
+    }
+
+    /// The file's text in this scope, markers for what is left out.
+    pub(super) fn excerpt(&self, lines: &[&str]) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match &part.marker {
+                Some(marker) => text += &format!("{marker}\n"),
+                None => lines[part.lines.clone()].iter().for_each(|line| text += &format!("{line}\n")),
+            }
+        }
+        text
+    }
+
+    /// The same of an edited file; it must keep what is left out.
+    pub(super) fn excerpt_of(&self, merge: &Merge) -> String {
+        let hidden = |at: usize| {
+            let part = self.parts.partition_point(|part| part.lines.end <= at);
+            self.parts.get(part).filter(|part| part.marker.is_some())
+        };
+        let mut text = String::new();
+        for line in &merge.lines {
+            match line.original.and_then(|at| Some((at, hidden(at)?))) {
+                Some((at, part)) if at == part.lines.start => {
+                    text += part.marker.as_deref().unwrap_or_default();
+                    text.push('\n');
+                }
+                Some(_) => {}
+                None => text += &format!("{}\n", line.text),
+            }
+        }
+        text
+    }
+
+    /// The edited file whose text in this scope is `answer`; nothing if a stretch of the file would be lost.
+    pub(super) fn restore(&self, lines: &[&str], answer: &str) -> Option<Vec<OutputLine>> {
+        let mut answer = answer.lines();
+        let mut output = Vec::with_capacity(lines.len());
+        let mut shown: Range<usize> = 0..0;
+        for part in &self.parts {
+            let Some(marker) = &part.marker else {
+                shown = part.lines.clone();
+                continue;
+            };
+            let mut new: Vec<&str> = Vec::new();
+            loop {
+                let line = answer.next()?;
+                if line.trim() == marker.trim() {
+                    break;
+                }
+                if self.is_marker(line) {
+                    return None;
+                }
+                new.push(line);
+            }
+            rewritten(&lines[shown.clone()], shown.start, &new, &mut output);
+            shown = part.lines.end..part.lines.end;
+            output.extend(part.lines.clone().map(|at| OutputLine::kept(at, lines[at])));
+        }
+        let rest: Vec<&str> = answer.collect();
+        if rest.iter().any(|line| self.is_marker(line)) {
+            return None;
+        }
+        rewritten(&lines[shown.clone()], shown.start, &rest, &mut output);
+        Some(output)
+    }
+
+    fn is_marker(&self, line: &str) -> bool {
+        self.markers().any(|(_, marker)| marker.trim() == line.trim())
+    }
+
+    fn markers(&self) -> impl Iterator<Item = (&Range<usize>, &str)> {
+        self.parts.iter().filter_map(|part| Some((&part.lines, part.marker.as_deref()?)))
+    }
+}
+
+/// An answer as it arrives, with what was left out in the place of its markers.
+pub(super) struct Filling<'a> {
+    scope: &'a Scope,
+    lines: &'a [&'a str],
+    /// Markers seen.
+    seen: usize,
+    /// The line that is arriving.
+    partial: String,
+}
+
+impl<'a> Filling<'a> {
+    pub(super) fn new(scope: &'a Scope, lines: &'a [&'a str]) -> Self {
+        Filling { scope, lines, seen: 0, partial: String::new() }
+    }
+
+    /// Takes the next piece of the answer; gives the lines of the file that are certain by now.
+    pub(super) fn push(&mut self, text: &str) -> String {
+        let mut filled = String::new();
+        for piece in text.split_inclusive('\n') {
+            self.partial += piece;
+            if piece.ends_with('\n') {
+                let line = std::mem::take(&mut self.partial);
+                match self.scope.markers().nth(self.seen).filter(|(_, marker)| marker.trim() == line.trim()) {
+                    Some((range, _)) => {
+                        self.seen += 1;
+                        self.lines[range.clone()].iter().for_each(|line| filled += &format!("{line}\n"));
+                    }
+                    None => filled += &line,
+                }
+            }
+        }
+        filled
+    }
+}
+
+/// The stretches of the file that a merge changes; of a place where it only adds lines, the line before and after.
+fn touched(merged: &[OutputLine], size: usize) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut close = |start: usize, end: usize, new: bool| {
+        if start != end {
+            ranges.push(start.min(end)..start.max(end));
+        } else if new {
+            ranges.push(start.saturating_sub(1)..(end + 1).min(size));
+        }
+    };
+    // The line after the last kept one, and whether new lines stand there.
+    let (mut next, mut new) = (0, false);
+    for line in merged {
+        match line.original {
+            Some(at) => {
+                close(next, at, new);
+                (next, new) = (at + 1, false);
+            }
+            None => new = true,
+        }
+    }
+    close(next, size, new);
+    ranges
+}
+
+/// A comment that says how many lines it stands for; unlike any line of the file.
+fn marker(lines: &[&str], hidden: &Range<usize>, language: Option<Language>) -> Option<String> {
+    let text = format!("... lines {} to {} ...", hidden.start + 1, hidden.end);
+    let (line, block) = language.map_or((&[][..], &[][..]), |it| (it.line_comments(), it.block_comments()));
+    let comment = match (line, block) {
+        ([sign, ..], _) => format!("{sign} {text}"),
+        ([], [(open, close), ..]) => format!("{open} {text} {close}"),
+        ([], []) => text,
+    };
+    let first =
+        lines[hidden.clone()].iter().find(|line| !line.trim().is_empty()).copied().unwrap_or_default();
+    let indent = &first[..first.len() - first.trim_start().len()];
+    (!lines.iter().any(|line| line.trim() == comment)).then(|| format!("{indent}{comment}"))
+}

@@ -1,0 +1,127 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::apply::FileText;
+use crate::merge;
+use crate::suggestion;
+
+/// Twenty methods of ten lines in one implementation.
+fn file() -> String {
+    let method = |n: usize| {
+        let body: String = (0..6).map(|at| format!("        step_{n}_{at}();\n")).collect();
+        format!("    /// Does {n}.\n    fn method_{n}(&self) {{\n{body}    }}\n\n")
+    };
+    format!("use a::b;\n\nimpl Thing {{\n{}}}\n", (0..20).map(method).collect::<String>())
+}
+
+fn merges(text: &str, suggestion: &str) -> Vec<Merge> {
+    let suggestion = suggestion::parse(suggestion, None, Some("a.rs")).expect("a suggestion");
+    let lines: Vec<&str> = text.lines().collect();
+    merge::merge(&lines, &suggestion, Language::by_name("rust")).expect("a merge")
+}
+
+fn scope(text: &str, merges: &[Merge]) -> Option<Scope> {
+    let lines: Vec<&str> = text.lines().collect();
+    Scope::of(&lines, merges, Language::by_name("rust"))
+}
+
+const EDIT: &str = "impl Thing {\n    // ...\n    fn method_9(&self) {\n        // ...\n        step_9_2();\n        step_new();\n        step_9_3();\n        // ...\n    }\n    // ...\n}\n";
+
+#[test]
+fn a_scope_shows_the_item_whole_the_headers_around_it_and_markers_for_the_rest() {
+    let text = file();
+    let merges = merges(&text, EDIT);
+    let found = scope(&text, &merges).expect("a scope");
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = found.excerpt(&lines);
+    for part in [
+        "impl Thing {\n",
+        "    fn method_8(&self) {\n",
+        "    /// Does 9.\n    fn method_9(&self) {\n        step_9_0();\n",
+        "        step_9_5();\n    }\n",
+        "\n}\n",
+    ] {
+        assert!(shown.contains(part), "{part}:\n{shown}");
+    }
+    assert!(!shown.contains("step_8_1()") && shown.lines().count() * 2 < lines.len(), "{shown}");
+    let merged = found.excerpt_of(&merges[0]);
+    assert_eq!(merged, shown.replace("step_9_2();\n", "step_9_2();\n        step_new();\n"));
+    let restored = found.restore(&lines, &merged).expect("a whole answer");
+    let file = FileText::new(&text);
+    assert_eq!(file.rebuild(&restored), file.rebuild(&merges[0].lines));
+}
+
+#[test]
+fn an_edit_all_over_a_file_has_no_scope() {
+    let text = file();
+    let everywhere: String = text.lines().map(|line| format!("{line}\n")).collect::<String>();
+    let everywhere = everywhere.replace("_3();", "_3(1);");
+    assert!(scope(&text, &merges(&text, &everywhere)).is_none());
+}
+
+#[test]
+fn an_answer_without_a_marker_or_with_markers_in_another_order_is_none() {
+    let text = file();
+    let found = scope(&text, &merges(&text, EDIT)).expect("a scope");
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = found.excerpt(&lines);
+    let is_marker = |line: &&str| line.trim().starts_with("// ... lines ");
+    let markers: Vec<&str> = shown.lines().filter(is_marker).collect();
+    assert!(markers.len() > 1);
+    for marker in &markers {
+        assert!(found.restore(&lines, &shown.replace(&format!("{marker}\n"), "")).is_none());
+        assert!(found.restore(&lines, &format!("{shown}{marker}\n")).is_none());
+    }
+    let turned = shown.replace(markers[0], "@").replace(markers[1], markers[0]).replace('@', markers[1]);
+    assert!(found.restore(&lines, &turned).is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_that_are_not_shown_never_change(
+        endings in prop::collection::vec(any::<bool>(), 8), choices in prop::collection::vec(0..6_u8, 1..60),
+        pieces in prop::collection::vec(1..40_usize, 1..20),
+    ) {
+        let plain = file();
+        let found = scope(&plain, &merges(&plain, EDIT)).expect("a scope");
+        let ending = |at: usize| if endings[at % endings.len()] { "\r\n" } else { "\n" };
+        let text: String =
+            plain.lines().enumerate().map(|(at, line)| format!("{line}{}", ending(at))).collect();
+        let original = FileText::new(&text);
+        let lines = original.lines();
+        // An answer that keeps the markers and does anything else.
+        let mut answer = String::new();
+        for (at, line) in found.excerpt(&lines).lines().enumerate() {
+            let choice = if found.is_marker(line) { 5 } else { choices[at % choices.len()] };
+            match choice {
+                0 => {}
+                1 => answer += "other();\n",
+                2 => answer += &format!("{line}\nmore();\n"),
+                _ => answer += &format!("{line}\n"),
+            }
+        }
+        let output = original.rebuild(&found.restore(&lines, &answer).expect("a whole answer"));
+        let hidden = |range: &Range<usize>| -> String {
+            range.clone().map(|at| format!("{}{}", lines[at], ending(at))).collect()
+        };
+        let mut rest = output.as_str();
+        for (range, _) in found.markers() {
+            let at = rest.find(&hidden(range));
+            prop_assert!(at.is_some(), "{range:?} of\n{output}");
+            rest = &rest[at.unwrap_or(0) + hidden(range).len()..];
+        }
+        // What is told while the answer arrives is the file too, but for its line endings and unfinished last line.
+        let (mut filling, mut told, mut left) = (Filling::new(&found, &lines), String::new(), answer.as_str());
+        for piece in pieces.iter().cycle() {
+            let cut = (*piece).min(left.len());
+            told += &filling.push(&left[..cut]);
+            left = &left[cut..];
+            if left.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(told, output.replace("\r\n", "\n"));
+    }
+}
