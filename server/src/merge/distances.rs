@@ -3,6 +3,7 @@
 //! of the file do.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::OutputLine;
 use super::align::Step;
@@ -74,6 +75,94 @@ pub(super) fn settle(
     }
     settled.append(&mut blanks);
     settled
+}
+
+/// For each line of the file, whether it is one of several blank lines that set things apart there as they do elsewhere
+/// in the file: two in that one place only are hardly its way, unless they set apart an item of a language without braces.
+pub(super) fn doubled(file: &File<'_>) -> Vec<bool> {
+    let usual = usual_distances(file);
+    let braces = file.text.iter().any(|line| line.trim_end() == "}");
+    let mut doubled = vec![false; file.lines.len()];
+    let mut runs: Vec<(Range<usize>, bool)> = Vec::new();
+    for (at, line) in file.lines.iter().enumerate().filter(|(_, line)| !line.blank) {
+        let run = at - above(file, at)..at;
+        if run.len() > 1 {
+            let item = starts_item(file.lines[at..].iter().zip(file.text[at..].iter().copied()));
+            let single = usual.get(&line.indent).is_some_and(|usual| *usual < 2);
+            runs.push((run, item && !single && !braces));
+        }
+    }
+    let several = runs.len() > 1;
+    for (run, item) in runs {
+        doubled[run].fill(item || several);
+    }
+    doubled
+}
+
+/// A suggestion that is not careless shows one blank line between a marker and a new item, however far apart the file's
+/// items stand: such an item gets the file's usual distance to what the marker stands for.
+pub(super) fn set_apart(
+    file: &File<'_>,
+    pieces: &[Piece],
+    steps: &[Step],
+    output: Vec<OutputLine>,
+) -> Vec<OutputLine> {
+    let entries = entries(file, pieces, steps);
+    let said = |line: &OutputLine| !line.text.trim().is_empty();
+    if entries.len() != output.iter().filter(|line| said(line)).count() {
+        return output;
+    }
+    let usual = usual_distances(file);
+    let mut apart: Vec<OutputLine> = Vec::with_capacity(output.len());
+    let (mut number, mut blanks) = (0_usize, 0_usize);
+    for line in output {
+        if !said(&line) {
+            blanks += 1;
+            apart.push(line);
+            continue;
+        }
+        let entry = &entries[number];
+        if let Some(before) = number.checked_sub(1).map(|before| &entries[before])
+            && blanks > 0
+            && entry.starts_item
+            && before.line.indent >= entry.line.indent
+        {
+            let new = |entry: &Entry<'_>| entry.at.is_none();
+            let unseen = |entry: &Entry<'_>| entry.row.is_none();
+            if (new(entry) && unseen(before)) || (new(before) && unseen(entry)) {
+                let least = usual.get(&entry.line.indent).copied().unwrap_or(0);
+                let row = entry.row.or(before.row).unwrap_or(0);
+                apart.extend((blanks..least).map(|_| OutputLine::added(row, "")));
+            }
+        }
+        apart.push(line);
+        (number, blanks) = (number + 1, 0);
+    }
+    apart
+}
+
+/// How many times two lines that the suggestion shows one after the other stand elsewhere apart in the edited file.
+pub(super) fn respaced(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &[OutputLine]) -> usize {
+    let entries = entries(file, pieces, steps);
+    let mut found: Vec<usize> = Vec::with_capacity(entries.len());
+    let mut blanks = 0;
+    for line in output {
+        if line.text.trim().is_empty() {
+            blanks += 1;
+        } else {
+            found.push(std::mem::take(&mut blanks));
+        }
+    }
+    if found.len() != entries.len() {
+        return 0;
+    }
+    (1..entries.len())
+        .filter(|&number| {
+            let rows = entries[number - 1].row.zip(entries[number].row);
+            let shown = rows.filter(|(from, to)| from < to).and_then(|(from, to)| shown(pieces, from, to));
+            shown.is_some_and(|shown| shown != found[number])
+        })
+        .count()
 }
 
 /// How many blank lines belong between two lines that follow each other in the edited file and have `found` there.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::OutputLine;
 use super::align::Step;
+use super::distances;
 use super::outline::is_head;
 use super::snippet::{File, Piece};
 
@@ -46,6 +47,8 @@ pub struct Evidence {
     pub unmarked: usize,
     /// Rows that differ from the file's line in whitespace or quotes only.
     pub drifted: usize,
+    /// Lines shown one after the other that stand closer together or further apart in the edited file.
+    pub respaced: usize,
     /// Brackets that were balanced and no longer are.
     pub unbalanced: bool,
     /// A kept stretch begins deeper than the text before it, without reason.
@@ -78,6 +81,7 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
         markers: pieces.iter().any(|piece| piece.marker),
         blocks: 1 + pieces.iter().filter(|piece| piece.starts_block).count(),
         rows: pieces.len(),
+        respaced: distances::respaced(file, pieces, steps, output),
         unbalanced: balance(file.text.iter().copied())
             != balance(output.iter().map(|line| line.text.as_str())),
         ..Evidence::default()

@@ -39,11 +39,15 @@ fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<
         }
         let past_blank =
             at > 0 && file.lines[at - 1].blank && file.lines.get(at).is_some_and(|line| !line.blank);
-        let joins = file.lines.get(at).is_some_and(|line| line.first == last.line.first);
+        let heads = heads_next(&last.text);
+        let joins = heads || file.lines.get(at).is_some_and(|line| line.first == last.line.first);
         // What follows closes the block: no item stands there that the blank line would set apart.
         let closes =
             file.lines.get(at).is_some_and(|line| line.weight < 0.5 && line.indent < last.line.indent);
         if past_blank && !pieces[row - 1].line.blank && !joins && !closes {
+            *price += costs.slide;
+        }
+        if heads && !pieces[row - 1].line.blank && file.lines.get(at).is_some_and(|line| line.blank) {
             *price += costs.slide;
         }
         if at < file.lines.len() && !file.lines[at].blank {
@@ -51,6 +55,11 @@ fn leaving(file: &File<'_>, pieces: &[Piece], row: usize, costs: &Costs) -> Vec<
         }
     }
     prices
+}
+
+/// An attribute, a decorator or a doc comment belongs to what follows it.
+fn heads_next(text: &str) -> bool {
+    ["#[", "@", "///", "*/"].iter().any(|start| text.trim_start().starts_with(start))
 }
 
 /// What it costs to come back from a gap to row `row` before each line of the file: new text that follows deeper text

@@ -7,6 +7,8 @@ mod align;
 mod confidence;
 mod costs;
 mod distances;
+#[cfg(test)]
+mod distances_tests;
 mod evidence;
 mod gaps;
 mod hunks;

@@ -105,6 +105,7 @@ pub(super) fn keep_blank_lines(
     sloppy: bool,
 ) -> Vec<Step> {
     let collapsed = collapses_blank_lines(file, pieces, &steps);
+    let doubled = distances::doubled(file);
     let edits = |step: Option<&Step>| {
         matches!(step, Some(Step::Delete { .. } | Step::Insert { .. } | Step::Change { .. }))
     };
@@ -118,7 +119,8 @@ pub(super) fn keep_blank_lines(
         let beside_blank = is_blank(before) || is_blank(after);
         steps[index] = match steps[index] {
             Step::SpareBlank { at }
-                if (sloppy && !beside_removal) || (beside_blank && (collapsed || !beside_edit)) =>
+                if (sloppy && !beside_removal)
+                    || (beside_blank && (collapsed || (doubled[at] && !beside_edit))) =>
             {
                 Step::Keep { start: at, end: at + 1, marked: false }
             }
@@ -255,7 +257,11 @@ pub(super) fn assemble(file: &File<'_>, pieces: &[Piece], steps: &[Step], sloppy
             Step::Keep { start, end, .. } => output.extend((start..end).map(kept)),
         }
     }
-    if sloppy { distances::settle(file, pieces, steps, output) } else { output }
+    if sloppy {
+        distances::settle(file, pieces, steps, output)
+    } else {
+        distances::set_apart(file, pieces, steps, output)
+    }
 }
 
 /// Two fenced blocks that end up side by side keep a blank line between their items.
