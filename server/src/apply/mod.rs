@@ -184,14 +184,6 @@ pub enum ApplyError {
         /// What that cost.
         stats: Stats,
     },
-    /// The model left out a stretch of a large file that it was not shown.
-    #[error("the model's answer leaves out a part of the file; it was thrown away and the file is unchanged")]
-    Torn {
-        /// What it wrote.
-        written: String,
-        /// What that cost.
-        stats: Stats,
-    },
     /// The model's worker ended.
     #[error("the model ended before its answer was complete; the file is unchanged")]
     Gone,

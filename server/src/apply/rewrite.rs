@@ -68,8 +68,9 @@ fn prompt<'a>(request: &'a ApplyRequest, original: &'a str, code: &'a str) -> Re
     }
 }
 
-/// Larger files, in tokens, are rewritten in a scope.
-pub const LARGEST_WHOLE: usize = 6000;
+/// Larger files, in tokens, are rewritten in a scope. On files of 440 to 570 lines that took a median of 2.4 s with the
+/// 0.5B model and gave 2 of 8 right; rewriting three of the same files whole took 21 s and gave none.
+pub const LARGEST_WHOLE: usize = 2000;
 
 /// Lets the model write the file; the first of `merges` is the text that it is most likely to copy.
 pub(super) fn rewrite(
@@ -123,14 +124,10 @@ pub(super) fn rewrite(
                 }
                 StopReason::EndOfText | StopReason::StopString => {
                     let output = match &scope {
-                        None => Some(task.file.adopt(&text)),
-                        Some(scope) => scope.restore(&lines, &text).map(|lines| task.file.rebuild(&lines)),
+                        None => task.file.adopt(&text),
+                        Some(scope) => task.file.rebuild(&scope.restore(&lines, &text)),
                     };
-                    let stats = finished.stats;
-                    return match output {
-                        Some(output) => Ok(Rewrite { output, stats }),
-                        None => Err(ApplyError::Torn { written: text, stats }),
-                    };
+                    return Ok(Rewrite { output, stats: finished.stats });
                 }
             },
         }

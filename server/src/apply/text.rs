@@ -65,8 +65,23 @@ impl<'a> FileText<'a> {
 
     /// Gives text with line feeds only this file's encoding mark, line endings and final newline.
     pub fn adopt(&self, text: &str) -> String {
-        let mut output = Vec::new();
-        rewritten(&self.lines(), 0, &text.lines().collect::<Vec<_>>(), &mut output);
+        let (old, new) = (self.lines(), text.lines().collect::<Vec<_>>());
+        let mut output = Vec::with_capacity(new.len());
+        for op in similar::capture_diff_slices(similar::Algorithm::Myers, &old, &new) {
+            match op {
+                DiffOp::Equal { old_index, len, .. } => {
+                    output.extend(
+                        (old_index..old_index + len).map(|index| OutputLine::kept(index, old[index])),
+                    );
+                }
+                DiffOp::Insert { new_index, new_len, .. } | DiffOp::Replace { new_index, new_len, .. } => {
+                    output.extend(
+                        new[new_index..new_index + new_len].iter().map(|line| OutputLine::added(0, line)),
+                    );
+                }
+                DiffOp::Delete { .. } => {}
+            }
+        }
         self.rebuild(&output)
     }
 
@@ -86,23 +101,6 @@ impl<'a> FileText<'a> {
             }
         }
         text
-    }
-}
-
-/// What has become of the lines `old`, which stand in the file from `first` on, where they are `new` now.
-pub(super) fn rewritten(old: &[&str], first: usize, new: &[&str], output: &mut Vec<OutputLine>) {
-    for op in similar::capture_diff_slices(similar::Algorithm::Myers, old, new) {
-        match op {
-            DiffOp::Equal { old_index, len, .. } => {
-                let kept = old_index..old_index + len;
-                output.extend(kept.map(|at| OutputLine::kept(first + at, old[at])));
-            }
-            DiffOp::Insert { new_index, new_len, .. } | DiffOp::Replace { new_index, new_len, .. } => {
-                let added = &new[new_index..new_index + new_len];
-                output.extend(added.iter().map(|line| OutputLine::added(0, line)));
-            }
-            DiffOp::Delete { .. } => {}
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The part of a large file that a model is given to rewrite: the items that the edit touches, the headers of what is
 //! around them and beside them, and one marker line for each stretch that is left out.
 //!
-//! What is left out must come back byte for byte: an answer without its marker is no answer.
+//! What is left out must come back byte for byte, whatever becomes of its marker in the answer.
 
 mod outline;
 #[cfg(test)]
@@ -10,8 +10,8 @@ mod tests;
 use std::ops::Range;
 
 use redraft_grammars::Language;
+use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::text::rewritten;
 use crate::merge::{Merge, OutputLine};
 use outline::Outline;
 
@@ -117,37 +117,46 @@ impl Scope {
         text
     }
 
-    /// The edited file whose text in this scope is `answer`; nothing if a stretch of the file would be lost.
-    pub(super) fn restore(&self, lines: &[&str], answer: &str) -> Option<Vec<OutputLine>> {
-        let mut answer = answer.lines();
-        let mut output = Vec::with_capacity(lines.len());
-        let mut shown: Range<usize> = 0..0;
-        for part in &self.parts {
-            let Some(marker) = &part.marker else {
-                shown = part.lines.clone();
-                continue;
-            };
-            let mut new: Vec<&str> = Vec::new();
-            loop {
-                let line = answer.next()?;
-                if line.trim() == marker.trim() {
-                    break;
-                }
-                if self.is_marker(line) {
-                    return None;
-                }
-                new.push(line);
-            }
-            rewritten(&lines[shown.clone()], shown.start, &new, &mut output);
-            shown = part.lines.end..part.lines.end;
+    /// The edited file whose text in this scope is `answer`. Where the answer has lost a marker, or moved it, what it
+    /// stands for stays in its place.
+    pub(super) fn restore(&self, lines: &[&str], answer: &str) -> Vec<OutputLine> {
+        let keep = |part: &Part, output: &mut Vec<OutputLine>| {
             output.extend(part.lines.clone().map(|at| OutputLine::kept(at, lines[at])));
+        };
+        // Each line of the excerpt: a line of the file, or a part that is left out.
+        let mut shown: Vec<(&str, Option<&Part>, usize)> = Vec::new();
+        for part in &self.parts {
+            match &part.marker {
+                Some(marker) => shown.push((marker.trim(), Some(part), part.lines.start)),
+                None => shown.extend(part.lines.clone().map(|at| (lines[at], None, at))),
+            }
         }
-        let rest: Vec<&str> = answer.collect();
-        if rest.iter().any(|line| self.is_marker(line)) {
-            return None;
+        let old: Vec<&str> = shown.iter().map(|(text, ..)| *text).collect();
+        let new: Vec<&str> =
+            answer.lines().map(|line| if self.is_marker(line) { line.trim() } else { line }).collect();
+        let mut output = Vec::with_capacity(lines.len());
+        for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
+            let gone = &shown[op.old_range()];
+            if let DiffOp::Equal { .. } = op {
+                for (text, part, at) in gone {
+                    match part {
+                        Some(part) => keep(part, &mut output),
+                        None => output.push(OutputLine::kept(*at, text)),
+                    }
+                }
+                continue;
+            }
+            // New text stands before what is left out, unless that begins what it replaces.
+            let before = gone.iter().take_while(|(_, part, _)| part.is_some()).count();
+            let parts = |range: &[(&str, Option<&'_ Part>, usize)], output: &mut Vec<OutputLine>| {
+                range.iter().filter_map(|(_, part, _)| *part).for_each(|part| keep(part, output));
+            };
+            parts(&gone[..before], &mut output);
+            let added = new[op.new_range()].iter().filter(|line| !self.is_marker(line));
+            output.extend(added.map(|line| OutputLine::added(0, line)));
+            parts(&gone[before..], &mut output);
         }
-        rewritten(&lines[shown.clone()], shown.start, &rest, &mut output);
-        Some(output)
+        output
     }
 
     fn is_marker(&self, line: &str) -> bool {
@@ -159,7 +168,8 @@ impl Scope {
     }
 }
 
-/// An answer as it arrives, with what was left out in the place of its markers.
+/// An answer as it arrives, with what was left out in the place of its markers; what it will be in the end is for
+/// [`Scope::restore`] to say.
 pub(super) struct Filling<'a> {
     scope: &'a Scope,
     lines: &'a [&'a str],
@@ -174,7 +184,7 @@ impl<'a> Filling<'a> {
         Filling { scope, lines, seen: 0, partial: String::new() }
     }
 
-    /// Takes the next piece of the answer; gives the lines of the file that are certain by now.
+    /// Takes the next piece of the answer; gives the lines of the file that it makes.
     pub(super) fn push(&mut self, text: &str) -> String {
         let mut filled = String::new();
         for piece in text.split_inclusive('\n') {

@@ -74,7 +74,7 @@ pub(super) struct Row {
     pub(super) why: Vec<String>,
     /// Why there is no output.
     pub(super) error: Option<String>,
-    /// What the model had written that could not be used.
+    /// What the model had written when it was stopped for not coming to an end.
     #[serde(default)]
     pub(super) unfinished: Option<String>,
     /// The model, and the route that was asked for: a run is gone on with only if they are the same.
@@ -100,7 +100,7 @@ impl Row {
             Err(error) => {
                 let row = Row { error: Some(format!("{error:#}")), asks: true, ..self };
                 match error.downcast() {
-                    Ok(ApplyError::Endless { written, stats } | ApplyError::Torn { written, stats }) => {
+                    Ok(ApplyError::Endless { written, stats }) => {
                         Row { unfinished: Some(written), ..row.with_stats(&stats) }
                     }
                     _ => row,
