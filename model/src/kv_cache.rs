@@ -19,7 +19,11 @@ impl KvCache {
     pub fn new(config: &Config, format: KvFormat, capacity: usize) -> KvCache {
         let rounded = capacity.next_multiple_of(KEYS);
         let layer = || LayerCache::new(format, config.heads.kv_heads, config.heads.head_dim, rounded);
-        KvCache { layers: (0..config.layers).map(|_| layer()).collect(), tokens: Vec::new(), capacity }
+        KvCache {
+            layers: (0..config.layers).map(|_| layer()).collect(),
+            tokens: Vec::with_capacity(capacity),
+            capacity,
+        }
     }
 
     /// The tokens whose keys and values are held.

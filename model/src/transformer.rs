@@ -18,7 +18,11 @@ use crate::kernels::pool::Pool;
 use crate::kernels::quantize::Activations;
 use crate::kv_cache::KvCache;
 use crate::repacked::{self, Repacked};
+use smallvec::{SmallVec, smallvec};
 use std::path::Path;
+
+/// Sequences of one forward whose handles need no memory of their own.
+const FEW: usize = 8;
 
 /// One decoder layer's weights.
 struct Layer {
@@ -91,6 +95,8 @@ struct Workspace {
     activations: Activations,
     /// `[m][feed_forward]`
     gated: Activations,
+    /// The most likely next tokens.
+    chosen: Vec<u32>,
     /// Tokens of the last forward.
     m: usize,
 }
@@ -259,9 +265,10 @@ impl Transformer {
     }
 
     /// The most likely next token after each token of the last forward, from the `from`-th on.
-    pub fn argmax(&mut self, from: usize) -> Vec<u32> {
+    pub fn argmax(&mut self, from: usize) -> &[u32] {
         self.normalize_output(from);
-        argmax(self.isa, &self.pool, &self.work.activations, &self.output)
+        argmax(self.isa, &self.pool, &self.work.activations, &self.output, &mut self.work.chosen);
+        &self.work.chosen
     }
 
     /// The logits `[m - from][vocab]` after each token of the last forward, from the `from`-th on.
@@ -299,14 +306,15 @@ impl Transformer {
         linear(isa, pool, &w.activations, &matrices, &mut w.qkv);
 
         let stride = (heads + 2 * kv_heads) * d;
-        let writers: Vec<_> =
+        let writers: SmallVec<[_; FEW]> =
             segments.iter_mut().map(|segment| segment.cache.layers[index].writer()).collect();
         let (rotary, rows) = (&self.rotary, &w.rows);
         pool.for_each_row(&mut w.qkv[..m * stride], stride, &|row, qkv| {
             let (segment, position) = rows[row];
             let (q, kv) = qkv.split_at_mut(heads * d);
             let (k, v) = kv.split_at_mut(kv_heads * d);
-            let mut normed = vec![0.0; if layer.attn_q_norm.is_some() { d } else { 0 }];
+            let norms = if layer.attn_q_norm.is_some() { d } else { 0 };
+            let mut normed: SmallVec<[f32; 128]> = smallvec![0.0; norms];
             let parts = [(q, &layer.attn_q_norm), (&mut *k, &layer.attn_k_norm)];
             for (part, norm) in parts {
                 for head in part.chunks_exact_mut(d) {
@@ -326,7 +334,7 @@ impl Transformer {
             }
         });
         let mut row = 0;
-        let mut spans = Vec::with_capacity(segments.len());
+        let mut spans = SmallVec::<[_; FEW]>::new();
         for Segment { cache, tokens } in segments.iter() {
             let (start, tokens) = (cache.len() - tokens.len(), tokens.len());
             spans.push(Span { cache: &cache.layers[index], start, tokens, row });

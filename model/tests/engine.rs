@@ -36,7 +36,7 @@ fn check_invariance(name: &str) {
     let mut cache = KvCache::new(model.config(), KvFormat::default(), 256);
 
     model.forward(&mut cache, &tokens).unwrap();
-    let (mut whole, best) = (Vec::new(), model.argmax(0));
+    let (mut whole, best) = (Vec::new(), model.argmax(0).to_vec());
     model.logits(0, &mut whole);
     for (row, best) in whole.chunks_exact(vocab).zip(&best) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -122,7 +122,7 @@ fn engine_agrees(model: &str, kv: KvFormat, windows: usize, agreement: f64, dive
 
 #[test]
 fn qwen_engine_agrees_with_the_reference() {
-    engine_agrees("qwen2.5-coder-0.5b", KvFormat::Int16, 4, 0.96, 0.01);
+    engine_agrees("qwen2.5-coder-0.5b", KvFormat::Int16, 4, 0.985, 0.001);
 }
 
 #[test]

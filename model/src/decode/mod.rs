@@ -213,7 +213,7 @@ impl<'t> Generation<'t> {
             return Ok(Step::Prefill { done: end });
         }
         let first = model.argmax(end - done - 1);
-        Ok(self.take(&first, cache))
+        Ok(self.take(first, cache))
     }
 
     /// The tokens to run next: the last one and the draft after it; nothing if the cache is full.
@@ -299,7 +299,7 @@ pub fn decode_together(
     let mut segments: Vec<_> =
         generations.iter_mut().zip(&chunks).map(|((_, cache), tokens)| Segment { cache, tokens }).collect();
     model.forward_segments(&mut segments)?;
-    let chosen = if chunks.iter().all(Vec::is_empty) { Vec::new() } else { model.argmax(0) };
+    let chosen = if chunks.iter().all(Vec::is_empty) { &[] } else { model.argmax(0) };
     let seconds = started.elapsed().as_secs_f64() / generations.len() as f64;
     let mut row = 0;
     let mut steps = Vec::with_capacity(generations.len());

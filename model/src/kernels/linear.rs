@@ -10,6 +10,7 @@ use super::ops::swiglu;
 use super::packed::{BLOCK_CODES, CHUNK, PANEL, Packed, PackedChunk};
 use super::pool::Pool;
 use super::quantize::Activations;
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,14 +90,14 @@ pub(super) struct Aligned<const N: usize>(pub(super) [u8; N]);
 /// What one thread needs.
 struct Buffers {
     scratch: Scratch,
-    /// Panels whose sums are used together: two of a gate and two of what it lets through.
-    sums: [Sums; 4],
+    /// Panels whose sums are used together: a gate's and that of what it lets through.
+    sums: [Sums; 2],
 }
 
 thread_local! {
     static BUFFERS: RefCell<Box<Buffers>> = RefCell::new(Box::new(Buffers {
         scratch: Scratch::default(),
-        sums: [[0.0; ROWS * PANEL]; 4],
+        sums: [[0.0; ROWS * PANEL]; 2],
     }));
 }
 
@@ -165,27 +166,19 @@ pub fn linear_swiglu(
     assert!(gate.k == x.k && up.k == x.k && gate.n == up.n, "matrices and input differ in width");
     out.reshape(x.m, gate.n);
     let writer = out.writer();
-    // A task makes whole groups.
-    let panels = out.group.div_ceil(PANEL);
-    pool.for_each(gate.panels().div_ceil(panels), &|task, _| {
-        let column = task * panels * PANEL;
-        let columns = (panels * PANEL).min(gate.n - column);
+    // A panel is whole groups.
+    assert!(PANEL.is_multiple_of(out.group));
+    pool.for_each(gate.panels(), &|task, _| {
+        let column = task * PANEL;
+        let columns = PANEL.min(gate.n - column);
         BUFFERS.with_borrow_mut(|buffers| {
-            let Buffers { scratch, sums } = &mut **buffers;
+            let Buffers { scratch, sums: [gates, ups] } = &mut **buffers;
             for rows in row_blocks(x.m) {
-                let (gates, ups) = sums.split_at_mut(2);
-                for (part, (gates, ups)) in gates.iter_mut().zip(ups.iter_mut()).take(panels).enumerate() {
-                    panel(isa, x, &rows, gate, task * panels + part, scratch, gates);
-                    panel(isa, x, &rows, up, task * panels + part, scratch, ups);
-                }
-                let mut values = [0.0; 2 * PANEL];
-                for row in rows.clone() {
-                    let sums = (row - rows.start) * PANEL..(row - rows.start + 1) * PANEL;
-                    for (values, (gates, ups)) in
-                        values.chunks_exact_mut(PANEL).zip(gates.iter().zip(ups.iter()))
-                    {
-                        swiglu(isa, &gates[sums.clone()], &ups[sums.clone()], values);
-                    }
+                panel(isa, x, &rows, gate, task, scratch, gates);
+                panel(isa, x, &rows, up, task, scratch, ups);
+                let mut values = [0.0; PANEL];
+                for (row, (gates, ups)) in rows.zip(gates.chunks_exact(PANEL).zip(ups.chunks_exact(PANEL))) {
+                    swiglu(isa, gates, ups, &mut values);
                     // SAFETY: each task has its own groups of columns, and `out` is borrowed for the whole region.
                     #[allow(unsafe_code)]
                     unsafe {
@@ -198,9 +191,9 @@ pub fn linear_swiglu(
 }
 
 /// For each row of `x` the column of the largest product (of equals the first), without storing the products.
-pub fn argmax(isa: Isa, pool: &Pool, x: &Activations, matrix: &Packed) -> Vec<u32> {
+pub fn argmax(isa: Isa, pool: &Pool, x: &Activations, matrix: &Packed, out: &mut Vec<u32>) {
     // Each row's largest output and its column, as one number that orders by value, then by the earlier column.
-    let best: Vec<_> = (0..x.m).map(|_| AtomicU64::new(0)).collect();
+    let best: SmallVec<[_; ROWS]> = (0..x.m).map(|_| AtomicU64::new(0)).collect();
     for_each_panel(isa, pool, x, &[matrix], &|_, rows, column, sums| {
         let columns = PANEL.min(matrix.n - column);
         for (best, sums) in best[rows].iter().zip(sums.chunks_exact(PANEL)) {
@@ -214,7 +207,8 @@ pub fn argmax(isa: Isa, pool: &Pool, x: &Activations, matrix: &Packed) -> Vec<u3
             }
         }
     });
-    best.into_iter().map(|key| !(key.into_inner() as u32)).collect()
+    out.clear();
+    out.extend(best.into_iter().map(|key| !(key.into_inner() as u32)));
 }
 
 fn largest(values: &[f32]) -> f32 {

@@ -10,6 +10,7 @@ use super::pool::Pool;
 use super::quantize::Activations;
 use super::simd::{Kernel, LANES, Simd, dispatch};
 use half::bf16;
+use smallvec::SmallVec;
 use std::cell::RefCell;
 
 /// Rows whose products with `A` are made together.
@@ -123,7 +124,8 @@ impl Kernel for Add<'_> {
 /// Makes the products of the rows of `x` with the `A` of each matrix' adapter, one after the other, so that the next
 /// product of `x` with these matrices has the adapters in it. Matrices without one are passed over.
 pub fn project(isa: Isa, pool: &Pool, x: &mut Activations, matrices: &[&Packed]) {
-    let adapters: Vec<&LowRank> = matrices.iter().filter_map(|matrix| matrix.low_rank.as_ref()).collect();
+    let adapters: SmallVec<[&LowRank; 3]> =
+        matrices.iter().filter_map(|matrix| matrix.low_rank.as_ref()).collect();
     let width = adapters.iter().map(|adapter| adapter.rank).sum();
     x.low_width = width;
     if width == 0 {

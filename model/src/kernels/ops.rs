@@ -69,6 +69,9 @@ pub struct Rotary {
     sin: Vec<f32>,
 }
 
+/// Positions whose sines are made together.
+const AT_ONCE: usize = 256;
+
 impl Rotary {
     /// For heads of `head_dim`; `factors` divides the frequency of each pair (llama 3's long-context scaling).
     pub fn new(head_dim: usize, base: f32, factors: Option<&[f32]>) -> Rotary {
@@ -82,10 +85,13 @@ impl Rotary {
         Rotary { frequencies, cos: Vec::new(), sin: Vec::new() }
     }
 
-    /// Makes the tables for the positions below `len`.
+    /// Makes the tables for the positions below `len`, and for some more.
     pub fn extend_to(&mut self, len: usize) {
-        let half = self.frequencies.len();
-        for position in self.cos.len() / half..len {
+        let made = self.cos.len() / self.frequencies.len();
+        if len <= made {
+            return;
+        }
+        for position in made..len.next_multiple_of(AT_ONCE) {
             for frequency in &self.frequencies {
                 let angle = position as f64 * frequency;
                 self.cos.push(angle.cos() as f32);

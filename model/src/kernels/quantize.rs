@@ -2,7 +2,7 @@
 //! minima need.
 
 use super::blocks::BLOCK;
-use super::packed::CHUNK;
+use super::packed::{CHUNK, PANEL};
 use super::simd::{Simd, dispatch};
 use super::{isa::Isa, pool::Pool};
 
@@ -28,9 +28,10 @@ pub struct Activations {
     pub low_width: usize,
 }
 
-/// Values that share an activation scale in rows of `k`: the largest of 128, 64 and 32 that divides `k`.
+/// Values that share an activation scale in rows of `k`: 64 if that divides `k`, otherwise 32. With 128 the error is above
+/// llama.cpp's (mean KL from f32 0.0011, with 64 0.0007, with 32 0.0004; theirs 0.0007), and nothing is faster.
 pub fn group_of(k: usize) -> usize {
-    [CHUNK, 64].into_iter().find(|group| k.is_multiple_of(*group)).unwrap_or(BLOCK)
+    if k.is_multiple_of(PANEL) { PANEL } else { BLOCK }
 }
 
 impl Activations {

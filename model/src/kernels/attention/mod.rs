@@ -13,6 +13,7 @@ pub use cache::{CacheWriter, KvFormat, LayerCache};
 use super::isa::Isa;
 use super::pool::Pool;
 use super::simd::{Kernel, LANES, PAIR_ROWS, Pairs, Simd, dispatch};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 
 /// Keys that are scored together.
@@ -83,7 +84,7 @@ pub fn attention(
 ) {
     let width = shape.heads * shape.head_dim;
     assert!(shape.head_dim.is_multiple_of(KEYS));
-    let mut tiles = Vec::new();
+    let mut tiles = SmallVec::<[(usize, usize); 32]>::new();
     for (index, span) in spans.iter().enumerate().filter(|(_, span)| span.tokens > 0) {
         assert!(span.start + span.tokens <= span.cache.capacity && span.cache.head_dim == shape.head_dim);
         assert!(span.cache.key_scales.len() == shape.kv_heads * span.cache.capacity);
