@@ -59,6 +59,22 @@ not_as_it_should_be() {
     give_up "$1 is not as it should be: $(diff <(printf '%s\n' "$2") "$1")"
 }
 
+# choose TITLE: takes it from the editor's menu, which `open_menu` opens. The menu comes once the server is there: asked for
+# until it does.
+choose() {
+    local tries
+    for tries in $(seq 30); do
+        open_menu
+        if wait_for_screen "$1" 2; then
+            press Enter
+            return
+        fi
+        press Escape
+        wait_for_screen "$1" 1 || true
+    done
+    give_up "\"$1\" was never offered"
+}
+
 # give_up WHY: shows the screen and ends the test.
 give_up() {
     echo "FAIL $1; the screen:"

@@ -15,20 +15,7 @@ ln -s "$REDRAFT_BIN" "$work/path/redraft"
 start_terminal "cd $work/w && XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache REDRAFT_CACHE=$cache \
     PATH=$work/path:\$PATH $helix pasted.rs"
 
-# The menu comes once the server is there: asked for until it does.
-choose() {
-    local tries
-    for tries in $(seq 30); do
-        press Space a
-        if wait_for_screen "$1" 2; then
-            press Enter
-            return
-        fi
-        press Escape
-        wait_for_screen "$1" 1 || true
-    done
-    give_up "Helix never offered \"$1\""
-}
+open_menu() { press Space a; }
 
 wait_for_screen pasted.rs 20 || give_up "Helix did not open the file"
 # Four lines from line 21, whole.

@@ -20,21 +20,10 @@ KAKRC
 start_terminal "cd $work/w && XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/runtime REDRAFT_CACHE=$cache \
     PATH=$work/path:\$PATH $kak pasted.rs"
 
-# The menu comes once the server is there: asked for until it does.
-choose() {
-    local tries
-    for tries in $(seq 30); do
-        press :
-        press_text lsp-code-actions
-        press Enter
-        if wait_for_screen "$1" 2; then
-            press Enter
-            return
-        fi
-        press Escape
-        wait_for_screen "$1" 1 || true
-    done
-    give_up "Kakoune never offered \"$1\""
+open_menu() {
+    press :
+    press_text lsp-code-actions
+    press Enter
 }
 
 wait_for_screen pasted.rs 20 || give_up "Kakoune did not open the file"
