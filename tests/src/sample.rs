@@ -1,52 +1,10 @@
-//! A small file, a suggestion for it, and the file after it. The 0.5B model writes it right.
+//! A small file, a suggestion for it, and the file after it, the same for every editor. The 0.5B model writes it right.
 
 /// The file.
-pub const ORIGINAL: &str = r#"/// A counter.
-pub struct Counter {
-    count: u32,
-}
-
-impl Counter {
-    pub fn new() -> Self {
-        Counter { count: 0 }
-    }
-
-    pub fn add(&mut self) {
-        self.count += 1;
-        println!("now {}", self.count);
-    }
-
-    pub fn get(&self) -> u32 {
-        self.count
-    }
-}
-"#;
+pub const ORIGINAL: &str = include_str!("../../editors/sample/counter.rs");
 
 /// What an assistant says.
-pub const SNIPPET: &str = r#"    pub fn add(&mut self, amount: u32) {
-        self.count += amount;
-        println!("now {}", self.count);
-    }
-"#;
+pub const SNIPPET: &str = include_str!("../../editors/sample/snippet.rs");
 
 /// The file after it.
-pub const EXPECTED: &str = r#"/// A counter.
-pub struct Counter {
-    count: u32,
-}
-
-impl Counter {
-    pub fn new() -> Self {
-        Counter { count: 0 }
-    }
-
-    pub fn add(&mut self, amount: u32) {
-        self.count += amount;
-        println!("now {}", self.count);
-    }
-
-    pub fn get(&self) -> u32 {
-        self.count
-    }
-}
-"#;
+pub const EXPECTED: &str = include_str!("../../editors/sample/edited.rs");

@@ -12,30 +12,15 @@
       create-lockfiles nil
       make-backup-files nil)
 
-(defconst test-original "/// A counter.
-pub struct Counter {
-    count: u32,
-}
+(defun test-sample (name)
+  "The text of the file NAME of the sample that all editors share."
+  (with-temp-buffer
+    (insert-file-contents (expand-file-name (concat "../../sample/" name) (file-name-directory load-file-name)))
+    (buffer-string)))
 
-impl Counter {
-    pub fn add(&mut self) {
-        self.count += 1;
-        println!(\"now {}\", self.count);
-    }
-
-    pub fn get(&self) -> u32 {
-        self.count
-    }
-}
-")
-(defconst test-snippet "    pub fn add(&mut self, amount: u32) {
-        self.count += amount;
-        println!(\"now {}\", self.count);
-    }
-")
-(defconst test-expected
-  (string-replace "+= 1" "+= amount"
-                  (string-replace "add(&mut self)" "add(&mut self, amount: u32)" test-original)))
+(defconst test-original (test-sample "counter.rs"))
+(defconst test-snippet (test-sample "snippet.rs"))
+(defconst test-expected (test-sample "edited.rs"))
 
 (define-derived-mode test-rust-mode prog-mode "Rust")
 (put 'test-rust-mode 'eglot-language-id "rust")
@@ -101,6 +86,10 @@ impl Counter {
     (redraft-status)
     (test-wait "the status" (lambda () (cl-some (lambda (line) (string-search "qwen2.5-coder-0.5b" line)) said)))))
 (message "ok   redraft-status")
+
+(redraft-log)
+(test-wait "the log" (lambda () (get-buffer "lsp.log")))
+(message "ok   redraft-log")
 
 (eglot-shutdown (eglot-current-server))
 (message "ok   the end")

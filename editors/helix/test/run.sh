@@ -6,61 +6,25 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=editors/terminal.sh
 . "$here/../../terminal.sh"
 
-original='/// A counter.
-pub struct Counter {
-    count: u32,
-}
-
-impl Counter {
-    pub fn add(&mut self) {
-        self.count += 1;
-    }
-
-    pub fn get(&self) -> u32 {
-        self.count
-    }
-}'
-snippet='    pub fn add(&mut self, amount: u32) {
-        self.count += amount;
-    }'
-expected=${original/"add(&mut self)"/"add(&mut self, amount: u32)"}
-expected=${expected/"+= 1"/"+= amount"}
-
-mkdir -p "$work/config/helix" "$work/path" "$work/w/.git"
+sample_in "$work/w"
+mkdir -p "$work/config/helix" "$work/path"
 cp "$here/../languages.toml" "$work/config/helix/"
 ln -s "$REDRAFT_BIN" "$work/path/redraft"
-printf '%s\n\n%s\n' "$original" "$snippet" >"$work/w/pasted.rs"
-printf '%s\n' "$original" >"$work/w/target.rs"
-# shellcheck disable=SC2016
-printf 'In `target.rs`:\n\n```rust\n%s\n```\n' "$snippet" >"$work/w/chat.md"
 
 "$helix" --version
 start_terminal "cd $work/w && XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache REDRAFT_CACHE=$cache \
     PATH=$work/path:\$PATH $helix pasted.rs"
 
-# The menu comes once the server is there: asked for until it does.
-choose() {
-    local tries
-    for tries in $(seq 30); do
-        press Space a
-        if wait_for_screen "$1" 2; then
-            press Enter
-            return
-        fi
-        press Escape
-        wait_for_screen "$1" 1 || true
-    done
-    give_up "Helix never offered \"$1\""
-}
+open_menu() { press Space a; }
 
 wait_for_screen pasted.rs 20 || give_up "Helix did not open the file"
-# Three lines from line 16, whole.
-press : 1 6 Enter x x x
+# Four lines from line 21, whole.
+press : 2 1 Enter x x x x
 choose "Apply suggestion"
-save_until "$work/w/pasted.rs" "$expected"
+save_until "$work/w/pasted.rs" "$sample_expected"
 echo "ok   code action on the selected lines"
 press u
-save_until "$work/w/pasted.rs" "$(printf '%s\n\n%s' "$original" "$snippet")"
+save_until "$work/w/pasted.rs" "$sample_pasted"
 echo "ok   undo in one step"
 
 press : o Space target.rs Enter
@@ -71,5 +35,5 @@ press : 5 Enter
 choose "Apply suggestion to target.rs"
 press : o Space target.rs Enter
 wait_for_screen " target.rs " 10 || give_up "target.rs was not opened"
-save_until "$work/w/target.rs" "$expected"
+save_until "$work/w/target.rs" "$sample_expected"
 echo "ok   code action in a Markdown block"

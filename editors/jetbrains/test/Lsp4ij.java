@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
@@ -25,30 +24,10 @@ import org.eclipse.lsp4j.services.LanguageServer;
  * "applied" is answered always; commands carry no progress token. Messages are checked against LSP4J's schema.
  */
 public class Lsp4ij {
-    static final String ORIGINAL = """
-            /// A counter.
-            pub struct Counter {
-                count: u32,
-            }
-
-            impl Counter {
-                pub fn add(&mut self) {
-                    self.count += 1;
-                    println!("now 😀 {}", self.count);
-                }
-
-                pub fn get(&self) -> u32 {
-                    self.count
-                }
-            }
-            """;
-    static final String SNIPPET = """
-                pub fn add(&mut self, amount: u32) {
-                    self.count += amount;
-                    println!("now 😀 {}", self.count);
-                }
-            """;
-    static final String EXPECTED = ORIGINAL.replace("add(&mut self)", "add(&mut self, amount: u32)").replace("+= 1", "+= amount");
+    /** The sample that all editors share, with a character that UTF-16 counts twice. */
+    static String sample(Path folder, String name) throws Exception {
+        return Files.readString(folder.resolve(name)).replace("now {}", "now 😀 {}");
+    }
 
     /** LSP4J 0.24 knows nothing of inline completion. */
     public interface Server extends LanguageServer {
@@ -222,8 +201,23 @@ public class Lsp4ij {
         return action;
     }
 
-    public static void main(String[] arguments) throws Exception {
+    public static void main(String[] arguments) {
+        try {
+            run(arguments);
+            System.exit(0);
+        } catch (Throwable failed) {
+            // LSP4J's threads would keep the process.
+            failed.printStackTrace();
+            System.exit(1);
+        }
+    }
+
+    static void run(String[] arguments) throws Exception {
         Path template = Path.of(arguments[1]);
+        Path samples = Path.of(arguments[2]);
+        String original = sample(samples, "counter.rs");
+        String snippet = sample(samples, "snippet.rs");
+        String expected = sample(samples, "edited.rs");
         JsonObject flat = JsonParser.parseString(Files.readString(template.resolve("settings.json"))).getAsJsonObject();
         // The model is here; nothing is to be fetched in a test.
         flat.addProperty("redraft.model.fetch", "never");
@@ -253,31 +247,31 @@ public class Lsp4ij {
         ide.server.initialized(new InitializedParams());
         System.out.println("ok   the handshake");
 
-        String pasted = ORIGINAL + "\n" + SNIPPET;
+        String pasted = original + "\n" + snippet;
         ide.open("file:///workspace/counter.rs", pasted);
-        CodeAction action = offered(ide, SNIPPET);
+        CodeAction action = offered(ide, snippet);
         check(action.getEdit() == null && action.getCommand() == null, "it is resolved only without both");
         CodeAction resolved = get(ide.server.getTextDocumentService().resolveCodeAction(action));
         for (var change : resolved.getEdit().getDocumentChanges()) {
             check(change.isLeft(), "no file is created or renamed");
         }
         ide.apply(resolved.getEdit());
-        check(ide.text.equals(EXPECTED), ide.text);
+        check(ide.text.equals(expected), ide.text);
         System.out.println("ok   code action, resolve, edit");
 
-        ide.open("file:///workspace/second.rs", ORIGINAL);
-        var argument = Map.of("text", "```rust\n" + SNIPPET + "```\n", "uri", ide.uri);
+        ide.open("file:///workspace/second.rs", original);
+        var argument = Map.of("text", "```rust\n" + snippet + "```\n", "uri", ide.uri);
         get(ide.server.getWorkspaceService().executeCommand(new ExecuteCommandParams("redraft.applyReply", List.of(argument))));
-        check(ide.text.equals(EXPECTED), ide.text);
+        check(ide.text.equals(expected), ide.text);
         System.out.println("ok   the command of the plugin, through applyEdit");
 
         // The model writes; what it is not sure of is asked about, as LSP4IJ shows no annotations.
-        ide.open("file:///workspace/third.rs", ORIGINAL);
+        ide.open("file:///workspace/third.rs", original);
         settings.put("apply.route", "model");
         ide.server.getWorkspaceService().didChangeConfiguration(new DidChangeConfigurationParams(Map.of("redraft", settings)));
-        argument = Map.of("text", SNIPPET, "uri", ide.uri);
+        argument = Map.of("text", snippet, "uri", ide.uri);
         get(ide.server.getWorkspaceService().executeCommand(new ExecuteCommandParams("redraft.applyReply", List.of(argument))));
-        check(ide.text.equals(EXPECTED), ide.text);
+        check(ide.text.equals(expected), ide.text);
         waitFor("the end of progress", () -> ide.progress.contains("end"));
         System.out.println("ok   the model writes, with progress; asked: " + ide.messages);
 
@@ -296,7 +290,7 @@ public class Lsp4ij {
         check(ide.text.equals(numbers.toString()) && ide.messages.size() == asked, ide.messages);
         System.out.println("ok   a cancelled apply changes nothing");
 
-        inline(ide);
+        completion(ide);
 
         check(ide.messages.stream().noneMatch(message -> message.contains("settings")), ide.messages);
         ide.server.getTextDocumentService().didClose(new DidCloseTextDocumentParams(new TextDocumentIdentifier(ide.uri)));
@@ -304,17 +298,32 @@ public class Lsp4ij {
         ide.server.exit();
         check(process.waitFor(20, TimeUnit.SECONDS) && process.exitValue() == 0, "the server ends with 0");
         System.out.println("ok   the end");
-        System.exit(0);
     }
 
-    static void inline(Ide ide) throws ExecutionException, InterruptedException, Exception {
-        ide.open("file:///workspace/inline.rs", "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a\n}\n");
+    static void completion(Ide ide) throws Exception {
+        String code = "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a -\n}\n";
+        ide.open("file:///workspace/completion.rs", code);
+        // LSP4IJ without inline completion gets an entry of the list.
+        var place = new CompletionParams(new TextDocumentIdentifier(ide.uri), new Position(5, 7));
+        List<CompletionItem> items = new ArrayList<>();
+        // An answer that takes long is for the next time that the IDE asks.
+        waitFor("an entry of the list", () -> {
+            var list = ide.server.getTextDocumentService().completion(place).join();
+            if (list != null) {
+                items.addAll(list.isLeft() ? list.getLeft() : list.getRight().getItems());
+            }
+            return !items.isEmpty();
+        });
+        TextEdit edit = items.get(0).getTextEdit().getLeft();
+        check(edit.getNewText().equals(" b"), items);
+        System.out.println("ok   completion");
+
         Map<String, Object> params = Map.of(
                 "textDocument", Map.of("uri", ide.uri),
-                "position", Map.of("line", 5, "character", 5),
+                "position", Map.of("line", 5, "character", 7),
                 "context", Map.of("triggerKind", 1));
         JsonElement answer = get(ide.server.inlineCompletion(params));
-        check(answer.toString().contains(" - b"), answer);
+        check(answer.toString().contains("\" b\""), answer);
         System.out.println("ok   inline completion");
     }
 }

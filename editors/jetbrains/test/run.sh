@@ -6,4 +6,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 "$here/../make.py" --check
 javac -nowarn -cp "$1/*" -d "$work" "$here/Lsp4ij.java"
-java -cp "$work:$1/*" Lsp4ij "$REDRAFT_BIN" "$here/../redraft"
+java -cp "$work:$1/*" Lsp4ij "$REDRAFT_BIN" "$here/../redraft" "$here/../../sample"

@@ -20,6 +20,8 @@ command('RedraftUndo', function(args) redraft().decide('undo', args.bang) end, {
 })
 command('RedraftCancel', function() require('redraft.view').cancel() end, { desc = 'Cancel the running apply' })
 command('RedraftFetchModel', function() redraft().execute('fetchModel') end, { desc = 'Fetch the model' })
+command('RedraftChooseModel', function() redraft().execute('chooseModel') end, { desc = 'Choose another model' })
+command('RedraftLog', function() redraft().execute('openLog') end, { desc = 'Open the log' })
 command('RedraftStatus', function() redraft().execute('showStatus') end, { desc = 'Show what is running' })
 command('RedraftBenchmark', function() redraft().execute('benchmark') end, { desc = 'Measure this machine' })
 

@@ -9,11 +9,16 @@ make_home() {
     mkdir -p "$XDG_CONFIG_HOME/nvim" "$package" "$1/workspace/.git" "$XDG_STATE_HOME" "$XDG_CACHE_HOME"
     cp -r "$plugin"/{lsp,lua,plugin,doc} "$package"
     cat >"$XDG_CONFIG_HOME/nvim/init.lua" <<'LUA'
-vim.lsp.config('redraft', {
+local config = {
   cmd = { vim.env.REDRAFT_BIN, 'lsp' },
   init_options = { redraft = { model = { fetch = 'never' } } },
-})
-vim.lsp.enable('redraft')
+}
+if vim.lsp.config then
+  vim.lsp.config('redraft', config)
+  vim.lsp.enable('redraft')
+else
+  require('redraft').setup(config)
+end
 vim.keymap.set('i', '<Tab>', function()
   if not require('redraft').accept() then return '<Tab>' end
 end, { expr = true })

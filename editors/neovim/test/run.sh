@@ -7,6 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck source=editors/neovim/test/home.sh
 . "$here/home.sh"
+REDRAFT_SAMPLE=$(cd "$here/../../sample" && pwd)
+export REDRAFT_SAMPLE
 make_home "$work"
 cd "$work/workspace"
 "$nvim" --version | head -n 1

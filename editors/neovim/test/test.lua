@@ -1,34 +1,11 @@
 -- Every claim of the README, in the Neovim that runs this. Ends with exit code 0, or says what failed and ends with 1.
 local function say(...) io.stdout:write(table.concat({ ... }, ' ') .. '\n') end
 
-local ORIGINAL = [[
-/// A counter.
-pub struct Counter {
-    count: u32,
-}
-
-impl Counter {
-    pub fn new() -> Self {
-        Counter { count: 0 }
-    }
-
-    pub fn add(&mut self) {
-        self.count += 1;
-        println!("now {}", self.count);
-    }
-
-    pub fn get(&self) -> u32 {
-        self.count
-    }
-}
-]]
-local SNIPPET = [[
-    pub fn add(&mut self, amount: u32) {
-        self.count += amount;
-        println!("now {}", self.count);
-    }
-]]
-local EXPECTED = ORIGINAL:gsub('add%(&mut self%)', 'add(&mut self, amount: u32)'):gsub('%+= 1', '+= amount')
+local function sample(name)
+  local folder = vim.env.REDRAFT_SAMPLE
+  return table.concat(vim.fn.readfile(folder .. '/' .. name), '\n') .. '\n'
+end
+local ORIGINAL, SNIPPET, EXPECTED = sample('counter.rs'), sample('snippet.rs'), sample('edited.rs')
 
 local notices, progress = {}, {}
 vim.notify = function(message) table.insert(notices, message) end
@@ -74,9 +51,9 @@ local function marks(name)
   return vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace('redraft.' .. name), 0, -1, { details = true })
 end
 
-local function settings(apply)
+local function settings(changed)
   for _, client in ipairs(vim.lsp.get_clients({ name = 'redraft' })) do
-    require('redraft').notify(client, 'workspace/didChangeConfiguration', { settings = { redraft = { apply = apply } } })
+    require('redraft').notify(client, 'workspace/didChangeConfiguration', { settings = { redraft = changed } })
   end
 end
 
@@ -147,7 +124,7 @@ local tests = {
     expect(changed)
   end },
   { 'the model writes, with its progress and the change shown before it lands', function()
-    settings({ route = 'model' })
+    settings({ apply = { route = 'model' } })
     open(ORIGINAL)
     local seen = 0
     local view = require('redraft.view')
@@ -179,7 +156,7 @@ local tests = {
     vim.cmd('RedraftCancel')
     wait_for('the end', function() return next(view.running) == nil end)
     assert(buffer() == long)
-    settings({ route = 'auto' })
+    settings({ apply = { route = 'auto' } })
   end },
   { 'ghost text is accepted', function()
     open('pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a\n}\n')
@@ -210,6 +187,17 @@ local tests = {
     vim.cmd('RedraftBenchmark')
     wait_for('the speed', function() return (notices[2] or ''):find('tokens/s') end, 120)
     say('    ' .. notices[2])
+  end },
+  { 'an error leads to another model, and to the log', function()
+    settings({ model = { name = 'nothing.gguf' } })
+    notices = {}
+    vim.cmd('RedraftFetchModel')
+    -- The person takes the first button: "Choose another model", and then the first of the list.
+    wait_for('the other model', function() return (notices[#notices] or ''):find('qwen2.5%-coder%-0.5b until') end, 120)
+    assert(notices[1]:find('nothing.gguf does not exist'), vim.inspect(notices))
+    vim.cmd('RedraftLog')
+    wait_for('the log', function() return vim.api.nvim_buf_get_name(0):find('lsp%.log$') end)
+    assert(buffer():find('nothing.gguf does not exist'), buffer())
   end },
   { 'checkhealth and the help file', function()
     vim.cmd('checkhealth redraft')

@@ -1,4 +1,5 @@
-// Packs the extension with the server in it: node scripts/package.mjs --server PATH [--target linux-x64] [--out FILE]
+// Packs the extension with the server in it: node scripts/package.mjs [--target linux-x64] [--server PATH] [--out FILE]
+// The server is the release build of this project, unless another one is named.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -12,16 +13,18 @@ const { values } = parseArgs({
     out: { type: 'string' },
   },
 });
-if (values.server === undefined) {
-  console.error('name the server with --server PATH, for example --server ../../target/release/redraft');
+const name = values.target.startsWith('win32') ? 'redraft.exe' : 'redraft';
+const server = values.server ?? path.join(root, '../../target/release', name);
+if (!fs.existsSync(server)) {
+  console.error(`there is no ${server}: build it with cargo build --release, or name another server with --server PATH`);
   process.exit(2);
 }
 const run = (program, ...args) => execFileSync(path.join(root, 'node_modules/.bin', program), args, { cwd: root, stdio: 'inherit' });
 
 fs.rmSync(path.join(root, 'bin'), { recursive: true, force: true });
 fs.mkdirSync(path.join(root, 'bin'));
-const program = path.join(root, 'bin', values.target.startsWith('win32') ? 'redraft.exe' : 'redraft');
-fs.copyFileSync(values.server, program);
+const program = path.join(root, 'bin', name);
+fs.copyFileSync(server, program);
 fs.chmodSync(program, 0o755);
 // Debug information is most of a debug build and of no use in an editor.
 if (values.target.startsWith('linux')) {

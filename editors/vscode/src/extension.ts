@@ -18,7 +18,7 @@ const WALKTHROUGH = 'redraft.redraft#start';
 let client: LanguageClient | undefined;
 
 /** The commands that the server brings; while it does not run, each says why. */
-const SERVER_COMMANDS = ['redraft.fetchModel', 'redraft.showStatus', 'redraft.benchmark'];
+const SERVER_COMMANDS = ['redraft.fetchModel', 'redraft.chooseModel', 'redraft.showStatus', 'redraft.benchmark'];
 
 export async function activate(context: vscode.ExtensionContext): Promise<Api> {
   const log = vscode.window.createOutputChannel('Redraft', { log: true });
@@ -91,6 +91,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
   client = newClient(found.path, log, status);
   client.onNotification(protocol.applying, (news) => applying.update(news));
   client.onNotification(protocol.review, (news) => reviews.update(news));
+  client.onNotification(protocol.setting, (setting) => keep(setting));
   context.subscriptions.push(client);
   try {
     await client.start();
@@ -130,7 +131,7 @@ function newClient(path: string, log: vscode.LogOutputChannel, status: () => Pro
   const made = new LanguageClient('redraft', 'Redraft', { command: path, args: ['lsp'] }, options);
   made.registerFeature({
     fillClientCapabilities: (capabilities) => {
-      capabilities.experimental = { redraft: { applying: true, review: true } };
+      capabilities.experimental = { redraft: { applying: true, review: true, settings: true } };
     },
     initialize: () => {},
     getState: () => ({ kind: 'static' }),
@@ -146,6 +147,13 @@ async function run(command: string, argument: object): Promise<unknown> {
   } catch {
     return undefined;
   }
+}
+
+/** Writes a setting where it is set by now, or else for this user. */
+async function keep({ name, value }: protocol.Setting): Promise<void> {
+  const settings = vscode.workspace.getConfiguration();
+  const inWorkspace = settings.inspect(name)?.workspaceValue !== undefined;
+  await settings.update(name, value, inWorkspace ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global);
 }
 
 function activeUri(): string | undefined {

@@ -25,6 +25,12 @@ export interface Review {
   hunks: Hunk[];
 }
 
+/** A setting to keep, by its whole name. */
+export interface Setting {
+  name: string;
+  value: unknown;
+}
+
 /** What is running. */
 export interface Status {
   version: string;
@@ -36,4 +42,5 @@ export interface Status {
 
 export const applying = new NotificationType<Applying>('redraft/applying');
 export const review = new NotificationType<Review>('redraft/review');
+export const setting = new NotificationType<Setting>('redraft/setting');
 export const status = new RequestType0<Status, void>('redraft/status');

@@ -9,7 +9,7 @@ const { values } = parseArgs({ options: { editors: { type: 'string' }, vsix: { t
 const root = path.resolve(import.meta.dirname, '..');
 const out = path.join(root, 'out/host');
 fs.mkdirSync(out, { recursive: true });
-const bundle = ['test/host/run.ts', '--bundle', '--platform=node', '--format=cjs', '--external:vscode', `--outfile=${out}/run.js`, '--log-level=warning'];
+const bundle = ['test/host/run.ts', '--bundle', '--platform=node', '--format=cjs', '--external:vscode', '--loader:.rs=text', `--outfile=${out}/run.js`, '--log-level=warning'];
 execFileSync(path.join(root, 'node_modules/.bin/esbuild'), bundle, { cwd: root, stdio: 'inherit' });
 // The tests are an extension of their own, so that what they test is the installed package.
 const tests = { name: 'redraft-host-tests', publisher: 'redraft', version: '0.0.0', engines: { vscode: '^1.91.0' } };

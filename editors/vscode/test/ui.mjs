@@ -18,25 +18,9 @@ const REPLY = fs.readFileSync(path.join(examples, 'inventory.suggestion.md'), 'u
 /** The one function of it, as a person would copy it. */
 const SNIPPET = /^ {4}\/\/\/ Takes[^]*?^ {4}\}\n/m.exec(REPLY)[0];
 /** A file that takes the model a while, with the change near its top. */
-const LONG =
-  `/// A counter.
-pub struct Counter {
-    count: u32,
-}
-
-impl Counter {
-    pub fn new() -> Self {
-        Counter { count: 0 }
-    }
-
-    pub fn add(&mut self) {
-        self.count += 1;
-        println!("now {}", self.count);
-    }
-}
-` + Array.from({ length: 40 }, (_, n) => `\npub fn helper_${n}() -> u32 {\n    ${n}\n}\n`).join('');
-const COUNTER_SNIPPET =
-  '    pub fn add(&mut self, amount: u32) {\n        self.count += amount;\n        println!("now {}", self.count);\n    }\n';
+const sample = (name) => fs.readFileSync(path.resolve(import.meta.dirname, '../../sample', name), 'utf8');
+const LONG = sample('counter.rs') + Array.from({ length: 40 }, (_, n) => `\npub fn helper_${n}() -> u32 {\n    ${n}\n}\n`).join('');
+const COUNTER_SNIPPET = sample('snippet.rs');
 /** Lines of the edit that the example's suggestion stands for. */
 const CHANGED = 'Result<(), String>';
 

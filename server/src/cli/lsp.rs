@@ -20,6 +20,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    // The message of a panic can hold a part of a file.
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!("a defect: panicked at {place}"),
+        None => tracing::error!("a defect: panicked"),
+    }));
+    tracing::info!("redraft {} serves as process {}", env!("CARGO_PKG_VERSION"), std::process::id());
     let engine: Arc<dyn Engine> = Arc::new(LocalEngine::default());
     let code = match args.listen {
         // Whoever reaches the port can read and change the user's files through the editor.

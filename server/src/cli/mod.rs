@@ -18,13 +18,18 @@ mod progress;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use redraft_model::catalogue::CatalogueError;
 use redraft_model::fetch::FetchError;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 pub use exit::{Exit, UsageError};
+
+use crate::log_file;
 
 /// Lands an assistant's suggested edit in a file, rewritten by a small code model that runs on this machine.
 #[derive(Parser)]
@@ -54,9 +59,13 @@ enum Command {
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_logging();
-    run(cli.command).unwrap_or_else(|error| report(&error)).into()
+    let mut command = Cli::parse().command;
+    // An editor starts us with a pipe; a person who types the bare command is better served by the help.
+    if command.is_none() && !io::stdin().is_terminal() {
+        command = Some(Command::Lsp(lsp::Args::default()));
+    }
+    start_logging(matches!(command, Some(Command::Lsp(_))));
+    run(command).unwrap_or_else(|error| report(&error)).into()
 }
 
 fn run(command: Option<Command>) -> anyhow::Result<Exit> {
@@ -68,8 +77,6 @@ fn run(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Index(args)) => index::run(&args),
         Some(Command::Model(args)) => model::run(&args),
         Some(Command::Lsp(args)) => lsp::run(&args),
-        // An editor starts us with a pipe; a person who types the bare command is better served by the help.
-        None if !io::stdin().is_terminal() => lsp::run(&lsp::Args::default()),
         None => {
             print(&Cli::command().render_help().to_string())?;
             Ok(Exit::Usage)
@@ -77,17 +84,26 @@ fn run(command: Option<Command>) -> anyhow::Result<Exit> {
     }
 }
 
-/// Logs go to standard error, filtered by `REDRAFT_LOG` (`debug`, or `redraft_model::fetch=debug,info`).
-fn start_logging() {
+/// Logs go to standard error, filtered by `REDRAFT_LOG` (`debug`, or `redraft_model::fetch=debug,info`); those of the
+/// language server also to its file, which says more without being asked.
+fn start_logging(serves: bool) {
     let asked = std::env::var("REDRAFT_LOG").unwrap_or_default();
-    let filter = EnvFilter::try_new(&asked).ok().filter(|_| !asked.is_empty());
-    let ignored = filter.is_none() && !asked.is_empty();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new("warn")))
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+    let known = !asked.is_empty() && EnvFilter::try_new(&asked).is_ok();
+    let filter = |otherwise| EnvFilter::new(if known { asked.as_str() } else { otherwise });
+    let screen = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let (file, unwritable) = match serves.then(log_file::open) {
+        Some(Ok(file)) => (Some(fmt::layer().with_writer(Arc::new(file)).with_ansi(false)), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    tracing_subscriber::registry()
+        .with(screen.with_filter(filter("warn")))
+        .with(file.map(|file| file.with_filter(filter("warn,redraft_server=info,redraft_model=info"))))
         .init();
-    if ignored {
+    if let Some(error) = unwritable {
+        tracing::warn!("there is no log file: {error}");
+    }
+    if !known && !asked.is_empty() {
         tracing::warn!("REDRAFT_LOG={asked:?} is not a log filter and was ignored; try REDRAFT_LOG=debug");
     }
 }

@@ -26,11 +26,13 @@ pub(super) const UNDO_HUNK: &str = "redraft.undoHunk";
 pub(super) const KEEP_ALL: &str = "redraft.keepAll";
 pub(super) const UNDO_ALL: &str = "redraft.undoAll";
 pub(super) const FETCH_MODEL: &str = "redraft.fetchModel";
+pub(super) const CHOOSE_MODEL: &str = "redraft.chooseModel";
+pub(super) const OPEN_LOG: &str = "redraft.openLog";
 pub(super) const SHOW_STATUS: &str = "redraft.showStatus";
 pub(super) const BENCHMARK: &str = "redraft.benchmark";
 
 /// All commands.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     APPLY_COMMAND,
     APPLY_AT,
     APPLY_REPLY,
@@ -39,6 +41,8 @@ const COMMANDS: [&str; 10] = [
     KEEP_ALL,
     UNDO_ALL,
     FETCH_MODEL,
+    CHOOSE_MODEL,
+    OPEN_LOG,
     SHOW_STATUS,
     BENCHMARK,
 ];
@@ -60,6 +64,12 @@ pub(super) struct Client {
     pub(super) resolves_edits: bool,
     /// Shows progress that we begin.
     pub(super) progress: bool,
+    /// Shows messages; whoever declares nothing at all about its window may neither answer a question nor show it.
+    pub(super) questions: bool,
+    /// Opens a document when asked to.
+    pub(super) shows_documents: bool,
+    /// Keeps a setting when told to (`redraft/setting`, an extension of ours).
+    pub(super) keeps_settings: bool,
     /// Answers `workspace/configuration`.
     pub(super) configuration: bool,
     /// Can be told to announce changes of its settings.
@@ -100,6 +110,13 @@ impl Client {
             action_literals: action.is_some_and(|action| action.code_action_literal_support.is_some()),
             resolves_edits: resolves && action.and_then(|action| action.data_support) == Some(true),
             progress: capabilities.window.as_ref().and_then(|window| window.work_done_progress) == Some(true),
+            questions: capabilities.window.is_some(),
+            shows_documents: capabilities
+                .window
+                .as_ref()
+                .and_then(|window| window.show_document.as_ref())
+                .is_some_and(|documents| documents.support),
+            keeps_settings: ours("settings"),
             configuration: workspace.and_then(|workspace| workspace.configuration) == Some(true),
             registers_configuration: workspace
                 .and_then(|workspace| workspace.did_change_configuration.as_ref())

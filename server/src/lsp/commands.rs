@@ -7,17 +7,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower_lsp::jsonrpc::{Error, Result};
-use tower_lsp::lsp_types::{MessageActionItem, MessageType, ProgressToken, Range, ShowMessageRequestParams};
-use tower_lsp::lsp_types::{Url, request};
+use tower_lsp::lsp_types::{MessageType, ProgressToken, Range, Url};
 
 use super::actions::{self, Argument, Offered};
 use super::capabilities::{
-    APPLY_AT, APPLY_COMMAND, APPLY_REPLY, BENCHMARK, FETCH_MODEL, KEEP_ALL, KEEP_HUNK, SHOW_STATUS, UNDO_ALL,
-    UNDO_HUNK,
+    APPLY_AT, APPLY_COMMAND, APPLY_REPLY, BENCHMARK, CHOOSE_MODEL, FETCH_MODEL, KEEP_ALL, KEEP_HUNK,
+    OPEN_LOG, SHOW_STATUS, UNDO_ALL, UNDO_HUNK,
 };
+use super::choice::choose_model;
 use super::job::JobError;
 use super::land::{Landed, Way};
-use super::peer::PERSON_LIMIT;
+use super::remedy;
 use super::reply::{self, Reply};
 use super::review::{self, Decision, Which};
 use super::shared::{Done, Shared};
@@ -30,6 +30,8 @@ pub(super) enum Called {
     Reply(Reply),
     Decide { decision: Decision, all: bool, which: Which },
     FetchModel,
+    ChooseModel,
+    OpenLog,
     ShowStatus,
     Benchmark,
 }
@@ -65,6 +67,8 @@ impl Called {
             KEEP_ALL => decide(Decision::Keep, true, arguments),
             UNDO_ALL => decide(Decision::Undo, true, arguments),
             FETCH_MODEL => Ok(Self::FetchModel),
+            CHOOSE_MODEL => Ok(Self::ChooseModel),
+            OPEN_LOG => Ok(Self::OpenLog),
             SHOW_STATUS => Ok(Self::ShowStatus),
             BENCHMARK => Ok(Self::Benchmark),
             _ => Err(Error::invalid_params(format!("there is no command {command}"))),
@@ -95,6 +99,11 @@ impl Called {
                 Ok(Value::Null)
             }
             Self::FetchModel => status::fetch_model(shared, token, &cancel).await,
+            Self::ChooseModel => choose_model(shared, token, &cancel).await,
+            Self::OpenLog => {
+                remedy::open_log(shared).await;
+                Ok(Value::Null)
+            }
             Self::ShowStatus => status::show(shared, &cancel).await,
             Self::Benchmark => shown(shared, status::benchmark(shared, token, &cancel).await),
         }
@@ -103,11 +112,11 @@ impl Called {
 
 /// Shows why something is refused.
 pub(super) fn shown<T>(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     result: std::result::Result<T, JobError>,
 ) -> std::result::Result<T, JobError> {
-    if let Err(error @ (JobError::Refused(_) | JobError::NeedsModel(_))) = &result {
-        shared.peer.show(MessageType::ERROR, format!("Redraft: {error}"));
+    if let Err(JobError::Refused { reason, remedies }) = &result {
+        remedy::show(shared, MessageType::ERROR, format!("Redraft: {reason}"), remedies);
     }
     result
 }
@@ -138,17 +147,11 @@ pub(super) async fn ask(
     titles: Vec<String>,
     cancel: &CancellationToken,
 ) -> std::result::Result<String, JobError> {
-    let action = |title| MessageActionItem { title, properties: Default::default() };
-    let question = ShowMessageRequestParams {
-        typ: MessageType::INFO,
-        message,
-        actions: Some(titles.into_iter().map(action).collect()),
-    };
     let answer = tokio::select! {
-        answer = shared.peer.request::<request::ShowMessageRequest>(question, PERSON_LIMIT) => answer,
+        answer = shared.peer.ask(MessageType::INFO, message, titles) => answer,
         () = cancel.cancelled() => return Err(JobError::Cancelled),
     };
-    answer.ok().flatten().map(|item| item.title).ok_or(JobError::Cancelled)
+    answer.ok().flatten().ok_or(JobError::Cancelled)
 }
 
 /// What a client hears of an apply.

@@ -28,6 +28,17 @@ pub enum Availability {
     Unusable(String),
 }
 
+/// A model that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Its name.
+    pub name: String,
+    /// The size of its file.
+    pub bytes: u64,
+    /// Whether its file is on this machine.
+    pub here: bool,
+}
+
 /// How far an apply is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -51,6 +62,9 @@ pub enum Step {
 pub trait Engine: Send + Sync + 'static {
     /// Settings of the model. When they differ from those in force, a loaded model is let go.
     fn configure(&self, config: &ModelConfig);
+
+    /// The models that can be chosen.
+    fn models(&self) -> Vec<Model>;
 
     /// Whether the model can be used now.
     fn availability(&self) -> Availability;

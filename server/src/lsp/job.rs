@@ -10,12 +10,13 @@ use redraft_grammars::Language;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tower_lsp::jsonrpc::{Error, ErrorCode};
-use tower_lsp::lsp_types::{MessageActionItem, MessageType, ShowMessageRequestParams, Url, request};
+use tower_lsp::lsp_types::{MessageType, Url};
 
 use super::applying::Preview;
+use super::choice::choose_model;
 use super::engine::{Availability, Step};
-use super::peer::PERSON_LIMIT;
 use super::progress::Progress;
+use super::remedy::Remedy;
 use super::shared::Shared;
 use crate::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, Route};
 use crate::session::{DocumentSnapshot, FetchPolicy};
@@ -27,35 +28,43 @@ pub(super) enum JobError {
     /// The user or the client cancelled it.
     #[error("cancelled; the file is as it was")]
     Cancelled,
-    /// It cannot be done, in a sentence for the user.
-    #[error("{0}")]
-    Refused(String),
-    /// It cannot be done without a model that is not here; fetching it helps.
-    #[error("{0}")]
-    NeedsModel(String),
+    /// It cannot be done.
+    #[error("{reason}")]
+    Refused {
+        /// Why, in a sentence for the user.
+        reason: String,
+        /// What the user can do about it.
+        remedies: &'static [Remedy],
+    },
 }
 
 /// Why there is no model to be had.
 #[derive(Clone, Debug)]
 pub(super) struct NoModel {
     pub(super) reason: String,
-    /// It would be enough to fetch it.
-    fetch_helps: bool,
+    pub(super) remedies: &'static [Remedy],
 }
 
 impl NoModel {
-    fn new(reason: String) -> Self {
-        Self { reason, fetch_helps: false }
+    fn unusable(reason: String) -> Self {
+        tracing::warn!("no model: {reason}");
+        Self { reason, remedies: Remedy::UNUSABLE }
     }
 
-    fn error(&self, reason: String) -> JobError {
-        if self.fetch_helps { JobError::NeedsModel(reason) } else { JobError::Refused(reason) }
+    pub(super) fn error(self) -> JobError {
+        JobError::Refused { reason: self.reason, remedies: self.remedies }
     }
 }
 
 impl JobError {
     pub(super) fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused(reason.into())
+        Self::Refused { reason: reason.into(), remedies: &[] }
+    }
+
+    /// Something failed that should not; the log says what.
+    fn defect(reason: &str) -> Self {
+        let reason = format!("{reason}; this is a defect of ours");
+        Self::Refused { reason, remedies: &[Remedy::OpenLog] }
     }
 }
 
@@ -65,7 +74,7 @@ impl From<JobError> for Error {
         const REQUEST_FAILED: i64 = -32803;
         let code = match error {
             JobError::Cancelled => ErrorCode::RequestCancelled,
-            JobError::Refused(_) | JobError::NeedsModel(_) => ErrorCode::ServerError(REQUEST_FAILED),
+            JobError::Refused { .. } => ErrorCode::ServerError(REQUEST_FAILED),
         };
         Error { code, message: error.to_string().into(), data: None }
     }
@@ -194,9 +203,10 @@ pub(super) async fn compute(
             Ok(applied)
         }
         (Some(no_model), Some(Err(error))) => {
-            Err(no_model.error(format!("{error} (no model could try: {})", no_model.reason)))
+            let reason = format!("{error} (no model could try: {})", no_model.reason);
+            Err(NoModel { reason, ..no_model }.error())
         }
-        (Some(no_model), None) => Err(no_model.error(no_model.reason.clone())),
+        (Some(no_model), None) => Err(no_model.error()),
     }
 }
 
@@ -266,7 +276,7 @@ async fn run(
     tokio::select! {
         // The steps end when the work does; both are waited for, and a cancelled work is not.
         (done, ()) = async { tokio::join!(work, watch) } => {
-            done.map_err(|_| JobError::refused("Redraft failed on this suggestion; this is a defect of ours"))
+            done.map_err(|_| JobError::defect("Redraft failed on this suggestion"))
         }
         () = cancel.cancelled() => Err(JobError::Cancelled),
     }
@@ -298,10 +308,14 @@ pub(super) async fn model_ready(
     may_fetch: bool,
 ) -> Result<Result<(), NoModel>, JobError> {
     let mut availability = blocking(shared, cancel, |engine, _| engine.availability()).await?;
-    if let Availability::Missing { name, bytes } = &availability {
-        if !may_fetch && let Err(reason) = allowed_to_fetch(shared, name, *bytes, cancel).await? {
-            return Ok(Err(NoModel { reason, fetch_helps: true }));
+    if let (false, Availability::Missing { name, bytes }) = (may_fetch, &availability) {
+        if let Err(reason) = allowed_to_fetch(shared, name, *bytes, cancel).await? {
+            return Ok(Err(NoModel { reason, remedies: Remedy::MISSING }));
         }
+        // Another model may have been chosen.
+        availability = blocking(shared, cancel, |engine, _| engine.availability()).await?;
+    }
+    if let Availability::Missing { name, .. } = &availability {
         let (steps, mut received) = tokio::sync::mpsc::unbounded_channel();
         let fetched = blocking(shared, cancel, move |engine, cancel| {
             engine.fetch(cancel, &mut |done, total| {
@@ -318,16 +332,17 @@ pub(super) async fn model_ready(
         };
         let (fetched, ()) = tokio::join!(fetched, watch);
         if let Err(reason) = fetched? {
-            return Ok(Err(NoModel::new(reason)));
+            tracing::warn!("{name} was not fetched: {reason}");
+            return Ok(Err(NoModel { reason, remedies: Remedy::NOT_FETCHED }));
         }
         availability = Availability::OnDisk;
     }
     match availability {
         Availability::Ready => Ok(Ok(())),
-        Availability::Unusable(reason) => Ok(Err(NoModel::new(reason))),
+        Availability::Unusable(reason) => Ok(Err(NoModel::unusable(reason))),
         Availability::OnDisk | Availability::Missing { .. } => {
             progress.say("Loading the model", None);
-            Ok(blocking(shared, cancel, |engine, _| engine.load()).await?.map_err(NoModel::new))
+            Ok(blocking(shared, cancel, |engine, _| engine.load()).await?.map_err(NoModel::unusable))
         }
     }
 }
@@ -340,6 +355,7 @@ async fn allowed_to_fetch(
     cancel: &CancellationToken,
 ) -> Result<Result<(), String>, JobError> {
     const FETCH: &str = "Fetch";
+    let another = Remedy::ChooseModel.title();
     let missing = format!("the model {name} is not on this machine; `redraft model fetch {name}` fetches it");
     match shared.config().model.fetch {
         FetchPolicy::Always => return Ok(Ok(())),
@@ -347,24 +363,25 @@ async fn allowed_to_fetch(
         FetchPolicy::Ask if shared.declined_fetch() => return Ok(Err(missing)),
         FetchPolicy::Ask => {}
     }
-    let action = |title: &str| MessageActionItem { title: title.to_owned(), properties: Default::default() };
-    let question = ShowMessageRequestParams {
-        typ: MessageType::INFO,
-        message: format!(
-            "Redraft needs its model {name} ({} MB) to be sure about this suggestion. Fetch it now?",
-            bytes / 1_000_000
-        ),
-        actions: Some(vec![action(FETCH), action("Not now")]),
-    };
+    let question = format!(
+        "Redraft needs its model {name} ({} MB) to be sure about this suggestion. Fetch it now?",
+        bytes / 1_000_000
+    );
     let answer = tokio::select! {
-        answer = shared.peer.request::<request::ShowMessageRequest>(question, PERSON_LIMIT) => answer,
+        answer = shared.peer.ask(MessageType::INFO, question, [FETCH, another, "Not now"]) => answer,
         () = cancel.cancelled() => return Err(JobError::Cancelled),
     };
-    if matches!(answer, Ok(Some(item)) if item.title == FETCH) {
-        return Ok(Ok(()));
+    match answer.ok().flatten() {
+        Some(title) if title == FETCH => Ok(Ok(())),
+        Some(title) if title == another => {
+            Box::pin(choose_model(shared, None, cancel)).await?;
+            Ok(Ok(()))
+        }
+        _ => {
+            shared.decline_fetch();
+            Ok(Err(missing))
+        }
     }
-    shared.decline_fetch();
-    Ok(Err(missing))
 }
 
 /// Runs something of the engine on a thread for blocking work.
@@ -376,7 +393,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     let (engine, token) = (Arc::clone(&shared.engine), cancel.clone());
     let work = tokio::task::spawn_blocking(move || work(engine.as_ref(), &token));
     tokio::select! {
-        done = work => done.map_err(|_| JobError::refused("Redraft's engine failed; this is a defect of ours")),
+        done = work => done.map_err(|_| JobError::defect("Redraft's engine failed")),
         () = cancel.cancelled() => Err(JobError::Cancelled),
     }
 }

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use ropey::Rope;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tower_lsp::lsp_types::request::{ApplyWorkspaceEdit, ShowMessageRequest};
-use tower_lsp::lsp_types::{
-    ApplyWorkspaceEditParams, MessageActionItem, MessageType, ShowMessageRequestParams, WorkspaceEdit,
-};
+use tower_lsp::lsp_types::request::ApplyWorkspaceEdit;
+use tower_lsp::lsp_types::{ApplyWorkspaceEditParams, MessageType, WorkspaceEdit};
 
 use super::convert::EditForm;
 use super::job::{Job, JobError, Subject, read_file};
@@ -114,14 +112,8 @@ fn sentence(applied: &Applied) -> String {
 
 /// Asks a person; no answer is a no.
 async fn confirm(shared: &Shared, question: String, yes: &str, no: &str) -> bool {
-    let action = |title: &str| MessageActionItem { title: title.to_owned(), properties: Default::default() };
-    let question = ShowMessageRequestParams {
-        typ: MessageType::WARNING,
-        message: question,
-        actions: Some(vec![action(yes), action(no)]),
-    };
-    let answer = shared.peer.request::<ShowMessageRequest>(question, PERSON_LIMIT).await;
-    matches!(answer, Ok(Some(item)) if item.title == yes)
+    let answer = shared.peer.ask(MessageType::WARNING, question, [yes, no]).await;
+    matches!(answer, Ok(Some(title)) if title == yes)
 }
 
 fn form<'a>(

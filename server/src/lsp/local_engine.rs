@@ -12,7 +12,7 @@ use redraft_model::{EngineOptions, ModelHandle};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Availability, Engine, Step};
+use super::engine::{Availability, Engine, Model, Step};
 use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, FileText, Progress};
 use crate::complete::{self, Counted, Plan, WriteError, Written};
 use crate::session::ModelConfig;
@@ -66,6 +66,15 @@ impl Engine for LocalEngine {
         state.wanted = config.clone();
     }
 
+    fn models(&self) -> Vec<Model> {
+        let model = |row: &catalogue::Row| Model {
+            name: row.name.to_owned(),
+            bytes: row.identity.size(),
+            here: catalogue::locate(row.name).is_ok(),
+        };
+        catalogue::ROWS.iter().map(model).collect()
+    }
+
     fn availability(&self) -> Availability {
         if self.model().is_some() {
             return Availability::Ready;
@@ -100,6 +109,7 @@ impl Engine for LocalEngine {
             .map_err(|error| format!("the model {} cannot be loaded: {error}", wanted.name))?;
         let mut state = self.state();
         if loaded_by(&state.wanted) == loaded_by(&wanted) {
+            tracing::info!("loaded {} from {}", wanted.name, located.path.display());
             state.model = Some(model);
             return Ok(());
         }

@@ -13,8 +13,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tower_lsp::jsonrpc::Error;
 use tower_lsp::lsp_types::notification::{LogMessage, Notification, ShowMessage};
-use tower_lsp::lsp_types::request::Request;
-use tower_lsp::lsp_types::{LogMessageParams, MessageType, ShowMessageParams};
+use tower_lsp::lsp_types::request::{Request, ShowMessageRequest};
+use tower_lsp::lsp_types::{
+    LogMessageParams, MessageActionItem, MessageType, ShowMessageParams, ShowMessageRequestParams,
+};
 
 use super::transport::message;
 
@@ -99,14 +101,29 @@ impl Peer {
         }
     }
 
+    /// Asks a person to choose a title; nothing when none was chosen.
+    pub(super) async fn ask(
+        &self,
+        typ: MessageType,
+        message: String,
+        titles: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Option<String>, PeerError> {
+        let action = |title: String| MessageActionItem { title, properties: HashMap::default() };
+        let actions = titles.into_iter().map(|title| action(title.into())).collect();
+        let question = ShowMessageRequestParams { typ, message, actions: Some(actions) };
+        let answer = self.request::<ShowMessageRequest>(question, PERSON_LIMIT).await?;
+        Ok(answer.map(|item| item.title))
+    }
+
     /// Shows a message to the user.
     pub(super) fn show(&self, typ: MessageType, message: impl Into<String>) {
         self.notify::<ShowMessage>(&ShowMessageParams { typ, message: message.into() });
     }
 
-    /// Writes a line to the client's log. Never source code of the user.
-    pub(super) fn log(&self, typ: MessageType, message: impl Into<String>) {
-        self.notify::<LogMessage>(&LogMessageParams { typ, message: message.into() });
+    /// Writes a line to the client's log and ours. Never source code of the user.
+    pub(super) fn log(&self, message: String) {
+        tracing::info!("{message}");
+        self.notify::<LogMessage>(&LogMessageParams { typ: MessageType::INFO, message });
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<i64, oneshot::Sender<Result<Value, Error>>>> {

@@ -21,6 +21,7 @@ use super::job::{Job, JobError, Subject, compute};
 use super::land::{Landed, Stream as LandingStream, Way, land};
 use super::peer::Peer;
 use super::progress::Progress;
+use super::remedy::{self, Remedy};
 use super::status;
 use crate::apply::{Applied, ApplyOptions, Route};
 use crate::session::{Config, DocumentSnapshot, LoadTime, Prepare, Session, Stream};
@@ -261,6 +262,16 @@ impl Shared {
         });
     }
 
+    /// Uses another model from now on, until settings name one.
+    pub(super) fn use_model(&self, name: String) {
+        let model = {
+            let mut session = self.session();
+            session.config.model.name = name;
+            session.config.model.clone()
+        };
+        self.engine.configure(&model);
+    }
+
     /// Takes in settings; what is not understood is shown.
     pub(super) fn configure(&self, settings: &Value) {
         let (config, problems) = {
@@ -283,7 +294,7 @@ impl Shared {
     }
 
     /// Loads a model that is on this machine, in the background, where that is configured.
-    pub(super) async fn start_loading(&self) {
+    pub(super) async fn start_loading(self: &Arc<Self>) {
         if self.config().model.load != LoadTime::Start {
             return;
         }
@@ -294,7 +305,9 @@ impl Shared {
             Availability::Ready | Availability::Missing { .. } => Ok(()),
         });
         if let Ok(Err(reason)) = loaded.await {
-            self.peer.show(MessageType::WARNING, format!("Redraft works without a model for now: {reason}"));
+            tracing::warn!("no model: {reason}");
+            let message = format!("Redraft works without a model for now: {reason}");
+            remedy::show(self, MessageType::WARNING, message, Remedy::UNUSABLE);
         }
     }
 
@@ -308,10 +321,9 @@ impl Shared {
     ) -> Result<Done, JobError> {
         let result = self.run_quietly(job, way, token, &cancel).await;
         match &result {
-            Err(JobError::Refused(reason)) => {
-                self.peer.show(MessageType::ERROR, format!("Redraft: {reason}"));
+            Err(JobError::Refused { reason, remedies }) => {
+                remedy::show(self, MessageType::ERROR, format!("Redraft: {reason}"), remedies);
             }
-            Err(JobError::NeedsModel(reason)) => status::offer_fetch(self, format!("Redraft: {reason}")),
             Ok(Done { landed: Landed::Unchanged, .. }) => {
                 self.peer.show(MessageType::INFO, "Redraft: the file already says what the suggestion says");
             }
@@ -360,7 +372,7 @@ impl Shared {
             self.session().withdraw(&job.subject.uri, offer);
         }
         let route = format!("{}: {}, {}", job.subject.name, done.applied.route, done.applied.reason);
-        self.peer.log(MessageType::INFO, route);
+        self.peer.log(route);
         Ok(done)
     }
 

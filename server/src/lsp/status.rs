@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower_lsp::lsp_types::{MessageType, ProgressToken};
 
-use super::commands::ask;
+use super::commands::shown;
 use super::engine::Availability;
-use super::job::{JobError, NoModel, blocking, model_ready, take_turn};
+use super::job::{JobError, blocking, model_ready, take_turn};
 use super::progress::Progress;
+use super::remedy::{self, Remedy};
 use super::shared::Shared;
 use crate::apply::{Applied, ApplyOptions, ApplyRequest, Route};
 
@@ -22,8 +23,6 @@ const SAMPLE: (&str, &str) = (
 
 /// How often the sample is applied.
 const RUNS: usize = 3;
-
-const FETCH: &str = "Fetch model";
 
 /// `redraft/status`: what is running here, for programs and, as `text`, for people.
 pub(super) async fn status(shared: &Arc<Shared>, cancel: &CancellationToken) -> Result<Value, JobError> {
@@ -50,28 +49,17 @@ pub(super) async fn status(shared: &Arc<Shared>, cancel: &CancellationToken) -> 
     }))
 }
 
-/// The same as a message, with the button that helps.
+/// The same as a message, with the buttons that help.
 pub(super) async fn show(shared: &Arc<Shared>, cancel: &CancellationToken) -> Result<Value, JobError> {
     let status = status(shared, cancel).await?;
     let text = status["text"].as_str().unwrap_or_default().to_owned();
-    if status["model"]["state"] == "missing" {
-        offer_fetch(shared, text);
-    } else {
-        shared.peer.show(MessageType::INFO, text);
-    }
+    let remedies = match status["model"]["state"].as_str() {
+        Some("missing") => Remedy::MISSING,
+        Some("unusable") => Remedy::UNUSABLE,
+        _ => &[],
+    };
+    remedy::show(shared, MessageType::INFO, text, remedies);
     Ok(status)
-}
-
-/// Shows a message with a button that fetches the model.
-pub(super) fn offer_fetch(shared: &Arc<Shared>, message: String) {
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        let cancel = shared.new_cancel();
-        if ask(&shared, message, vec![FETCH.to_owned()], &cancel).await.is_ok_and(|title| title == FETCH) {
-            // What goes wrong is shown there.
-            let _ = fetch_model(&shared, None, &cancel).await;
-        }
-    });
 }
 
 /// Fetches and loads the model.
@@ -89,10 +77,7 @@ pub(super) async fn fetch_model(
             shared.peer.show(MessageType::INFO, format!("Redraft: the model {name} is ready"));
             status(shared, cancel).await
         }
-        Err(NoModel { reason, .. }) => {
-            shared.peer.show(MessageType::ERROR, format!("Redraft: {reason}"));
-            Err(JobError::refused(reason))
-        }
+        Err(no_model) => shown(shared, Err(no_model.error())),
     }
 }
 
@@ -103,8 +88,8 @@ pub(super) async fn benchmark(
     cancel: &CancellationToken,
 ) -> Result<Value, JobError> {
     let progress = Progress::begin(shared, token, "Measuring this machine".to_owned(), cancel);
-    if let Err(NoModel { reason, .. }) = model_ready(shared, &progress, cancel, false).await? {
-        return Err(JobError::NeedsModel(reason));
+    if let Err(no_model) = model_ready(shared, &progress, cancel, false).await? {
+        return Err(no_model.error());
     }
     let mut rates = Vec::new();
     let mut last = None;

@@ -8,5 +8,6 @@ mod lifecycle;
 mod meanwhile;
 mod neovim;
 mod real_model;
+mod remedies;
 mod review;
 mod stream;

@@ -266,7 +266,7 @@ async fn a_crash_of_the_engine_ends_that_apply_only() {
     running.recv().await.unwrap().order(Order::Crash);
     let error = editor.rpc.response(id).await.unwrap_err();
     assert!(error["message"].as_str().unwrap().contains("defect of ours"), "{error}");
-    editor.shown().await;
+    editor.choose_of(&["Open log"], None).await;
     let id = start(&mut editor, A).await;
     running.recv().await.unwrap().finish(edited());
     editor.obey().await;

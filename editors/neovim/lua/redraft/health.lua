@@ -9,7 +9,7 @@ function M.check()
     return
   end
   health.ok('Neovim ' .. tostring(vim.version()))
-  local config = vim.lsp.config and vim.lsp.config.redraft
+  local config = vim.lsp.config and vim.lsp.config.redraft or require('redraft').started_with
   local program = config and type(config.cmd) == 'table' and config.cmd[1] or 'redraft'
   if vim.fn.executable(program) == 0 then
     health.error(program .. ' is not a program on PATH', {

@@ -104,6 +104,10 @@ function M.client_config()
   }
 end
 
+---What `setup` starts it with where Neovim keeps no configurations of servers (0.10).
+---@type table?
+M.started_with = nil
+
 ---Starts Redraft in every file. `config` is as for `vim.lsp.config`.
 ---@param config table?
 function M.setup(config)
@@ -114,6 +118,7 @@ function M.setup(config)
   else
     local defaults = { name = 'redraft', cmd = { 'redraft', 'lsp' } }
     config = vim.tbl_deep_extend('force', defaults, M.client_config(), config)
+    M.started_with = config
     vim.api.nvim_create_autocmd('FileType', {
       group = vim.api.nvim_create_augroup('redraft.start', {}),
       callback = function(event)

@@ -3,34 +3,10 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import ORIGINAL from '../../../sample/counter.rs';
+import EXPECTED from '../../../sample/edited.rs';
+import SNIPPET from '../../../sample/snippet.rs';
 import type { Api } from '../../src/extension';
-
-const ORIGINAL = `/// A counter.
-pub struct Counter {
-    count: u32,
-}
-
-impl Counter {
-    pub fn new() -> Self {
-        Counter { count: 0 }
-    }
-
-    pub fn add(&mut self) {
-        self.count += 1;
-        println!("now {}", self.count);
-    }
-
-    pub fn get(&self) -> u32 {
-        self.count
-    }
-}
-`;
-const SNIPPET = `    pub fn add(&mut self, amount: u32) {
-        self.count += amount;
-        println!("now {}", self.count);
-    }
-`;
-const EXPECTED = ORIGINAL.replace('add(&mut self)', 'add(&mut self, amount: u32)').replace('+= 1', '+= amount');
 
 let api: Api;
 let count = 0;
@@ -212,6 +188,27 @@ const tests: Record<string, () => Promise<void>> = {
     const measured = await vscode.commands.executeCommand<{ tokensPerSecond: number }>('redraft.benchmark');
     assert.ok(measured.tokensPerSecond > 0);
     assert.ok(((await api.status()).tokensPerSecond ?? 0) > 0, 'the speed of the last apply');
+  },
+
+  async 'an error leads to another model, which the settings keep'() {
+    const name = (): unknown => vscode.workspace.getConfiguration('redraft').get('model.name');
+    await configure('model.name', 'nothing.gguf');
+    await until('the setting', async () => (await api.status()).model.state === 'unusable');
+    await vscode.commands.executeCommand('notifications.clearAll');
+    await assert.rejects(async () => vscode.commands.executeCommand('redraft.fetchModel'), /nothing\.gguf does not exist/);
+    // The first button each: "Choose another model", and then the first of the list.
+    await until('the chosen model', async () => {
+      await vscode.commands.executeCommand('notification.acceptPrimaryAction');
+      return name() === 'qwen2.5-coder-0.5b';
+    });
+    await modelReady();
+    await configure('model.name', undefined);
+  },
+
+  async 'the log opens as a document'() {
+    await vscode.commands.executeCommand('redraft.openLog');
+    await until('the log', () => vscode.window.activeTextEditor?.document.fileName.endsWith('lsp.log') === true);
+    assert.match(vscode.window.activeTextEditor?.document.getText() ?? '', /redraft .* serves as process/);
   },
 };
 

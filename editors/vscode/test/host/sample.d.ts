@@ -1,0 +1,5 @@
+/** A file of editors/sample, as text. */
+declare module '*.rs' {
+  const text: string;
+  export default text;
+}
