@@ -45,7 +45,8 @@ impl Infill {
     pub(super) fn new(address: &str) -> Infill {
         Infill {
             address: format!("{}/infill", address.trim_end_matches('/')),
-            client: Client::builder().no_proxy().build().unwrap_or_default(),
+            // A connection that was kept may be closed by the time it is used again.
+            client: Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap_or_default(),
         }
     }
 

@@ -274,14 +274,17 @@ fn report(keys: &[Key], args: &Args) -> String {
     }
     let soon = |values: &[f64]| values.iter().filter(|wait| **wait <= 50.0).count();
     let within = soon(&shown) + soon(&overtaken) + soon(&nothing);
+    // Before the next key counts as well: until then nobody has moved on.
+    let in_time = shown.len() + nothing.len() + soon(&overtaken);
     let length: usize = right.iter().map(|key| key.length).sum();
     let _ = writeln!(
         text,
-        "\nof what was shown {} were what is typed next, {:.1} characters long; answered within 50 ms of the key, or of the \
-         next one: {within} of {}; never answered: {unanswered}",
+        "\nof what was shown {} were what is typed next, {:.1} characters long\nanswered within 50 ms of the key, or of the next one where \
+         that came first: {within} of {total}; before the next key, or within 50 ms of it: {in_time} of {total}; never \
+         answered: {unanswered}",
         right.len(),
         length as f64 / right.len().max(1) as f64,
-        keys.len(),
+        total = keys.len(),
     );
     text
 }
