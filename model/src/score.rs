@@ -71,8 +71,13 @@ impl Scoring {
         true
     }
 
-    /// One forward; whether that was the last.
-    pub(crate) fn step(&mut self, model: &mut Transformer, cache: &mut KvCache) -> Result<bool, ModelError> {
+    /// One forward of at most `longest` tokens; whether that was the last.
+    pub(crate) fn step(
+        &mut self,
+        model: &mut Transformer,
+        cache: &mut KvCache,
+        longest: usize,
+    ) -> Result<bool, ModelError> {
         if self.request.prompt.is_empty() {
             return Err(ModelError::Unsupported("the prompt is empty".to_owned()));
         }
@@ -86,7 +91,7 @@ impl Scoring {
         // The first token whose successor has no score yet.
         let first = prompt.len() - 1 + log_probs.len();
         let held = cache.keep_prefix_of(&tokens[..first]);
-        let end = (held + CHUNK).min(first + SCORED).min(tokens.len() - 1);
+        let end = (held + CHUNK.min(longest)).min(first + SCORED).min(tokens.len() - 1);
         model.forward(cache, &tokens[held..end])?;
         self.scores.tokens += end - held;
         if end > first {

@@ -16,6 +16,11 @@ pub const SIZES: [usize; 8] = [1, 4, 8, 16, 32, 64, 128, 256];
 const LONGEST: f64 = 0.25;
 /// What a forward of many tokens may take, in forwards of one, where that is longer than [`LONGEST`].
 const LONGEST_SINGLES: f64 = 6.0;
+/// While someone types, a forward of other work takes no longer than this, in seconds, or than [`PATIENT_SINGLES`]: the next
+/// key may come at any time and waits for it.
+const PATIENT: f64 = 0.03;
+/// What it may take in forwards of one token, where that is longer than [`PATIENT`].
+const PATIENT_SINGLES: f64 = 1.6;
 /// A smaller forward is as good when its rate is within this share of the best one: it can be interrupted sooner.
 const AS_GOOD: f64 = 0.97;
 
@@ -79,6 +84,12 @@ impl Costs {
         rates.iter().find(|rate| rate.1 >= best * AS_GOOD).map_or(1, |rate| rate.0)
     }
 
+    /// Tokens in a forward of other work while someone types: as many as a key can wait for.
+    pub fn typing_chunk(&self) -> usize {
+        let longest = PATIENT.max(PATIENT_SINGLES * self.points[0].1);
+        self.points.iter().take_while(|point| point.1 <= longest).last().map_or(1, |point| point.0)
+    }
+
     /// Prompt tokens in one forward: as many as are read fastest.
     pub fn prefill_chunk(&self) -> usize {
         self.best(|tokens| tokens as f64)
@@ -117,6 +128,14 @@ mod tests {
         assert_eq!(line(0.020, 0.001).prefill_chunk(), 128, "256 would keep others waiting");
         assert_eq!(line(0.0005, 0.001).prefill_chunk(), 16, "128 are 3 % faster, not worth the wait");
         assert_eq!(line(0.300, 0.010).prefill_chunk(), 128, "slow machines wait longer, but for something");
+    }
+
+    #[test]
+    fn who_types_waits_for_short_forwards_alone() {
+        assert_eq!(line(0.018, 0.001).typing_chunk(), 8);
+        assert_eq!(line(0.002, 0.0001).typing_chunk(), 256);
+        assert_eq!(line(0.040, 0.009).typing_chunk(), 4, "slow machines make them wait, but for something");
+        assert_eq!(line(0.0, 0.040).typing_chunk(), 1);
     }
 
     #[test]

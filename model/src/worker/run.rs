@@ -29,8 +29,6 @@ const FIRST: Duration = Duration::from_millis(1200);
 
 /// Someone types when a completion was asked for so recently; the next one may come at any time.
 const TYPING: Duration = Duration::from_secs(2);
-/// Tokens in a forward of other work while someone types.
-const WHILE_TYPING: usize = 32;
 
 /// A request being worked on.
 struct Job<'t> {
@@ -357,12 +355,13 @@ impl<'t> Worker<'t> {
 
     /// One forward of a scoring.
     fn score(&mut self, mut scoring: Scoring, answer: oneshot::Sender<Result<Scores, ModelError>>) {
+        let longest = self.longest();
         let (model, kv, context) = (&mut self.model, self.kv, self.context);
         // As the rewrites do, whose cache it works in.
         model.use_adapter(true);
         let config = model.config();
         let cache = self.caches[1].get_or_insert_with(|| KvCache::new(config, kv, context));
-        match caught(|| scoring.step(model, cache)) {
+        match caught(|| scoring.step(model, cache, longest)) {
             Ok(false) => self.scorings.push_front((scoring, answer)),
             // In the other cases a receiver that is gone wants no answer.
             Ok(true) => drop(answer.send(Ok(scoring.finish(false)))),
@@ -425,10 +424,15 @@ impl<'t> Worker<'t> {
         done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
+    /// Most tokens in a forward of anything but completion.
+    fn longest(&self) -> usize {
+        let types = self.typed.is_some_and(|typed| typed.elapsed() < TYPING);
+        if types { self.costs.typing_chunk() } else { usize::MAX }
+    }
+
     /// One forward of the jobs of `group`, each in its own cache.
     fn step(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
-        let types = self.typed.is_some_and(|typed| typed.elapsed() < TYPING);
-        let longest = if types { WHILE_TYPING } else { usize::MAX };
+        let longest = self.longest();
         group.iter().for_each(|job| self.jobs[*job].generation.limit_forwards(longest));
         self.model.use_adapter(true);
         let (config, kv, context) = (self.model.config(), self.kv, self.context);

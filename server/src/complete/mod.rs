@@ -5,11 +5,11 @@
 //! model did not write.
 
 mod brackets;
+mod context;
 mod layout;
 mod memory;
 mod place;
 mod polish;
-mod related;
 mod rules;
 mod tally;
 mod write;
@@ -22,12 +22,12 @@ use redraft_model::Stats;
 use redraft_model::prompt::{FimPrompt, OtherFile};
 
 use brackets::Inside;
+pub use context::Context;
 pub use layout::Budget;
 use layout::Layout;
 use memory::{Found, Memory, Spot};
 use place::Place;
 use polish::{fit, polish};
-pub use related::{Source, related};
 pub use tally::{Counted, Counts, Tally};
 pub use write::{WriteError, write};
 

@@ -3,7 +3,7 @@
 //! A request that is overtaken by typing or by a newer request is answered at once, with nothing. The types of inline
 //! completion are our own, after the specification's version 3.18.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,10 +22,7 @@ use tower_lsp::lsp_types::{
 
 use super::convert::{from_position, from_range, to_range};
 use super::shared::{Shared, lock};
-use crate::complete::{
-    Completer, Completion, Counted, Options, Plan, Planned, Query, Source, Tally, related,
-};
-use crate::index::{self, Chosen, Index};
+use crate::complete::{Completer, Completion, Context, Counted, Options, Plan, Planned, Query, Tally};
 use crate::session::{DocumentSnapshot, MAX_PARSED_BYTES};
 
 /// What a client sends with `textDocument/inlineCompletion`.
@@ -82,7 +79,7 @@ pub(super) struct Completing {
     ahead: Mutex<Option<Running>>,
     tally: Mutex<Tally>,
     /// What of other files is in the prompt, in an order that changes little.
-    chosen: Mutex<Chosen>,
+    context: Mutex<Context>,
     /// Whether the client shows ghost text.
     inline: AtomicBool,
 }
@@ -239,7 +236,8 @@ pub(super) async fn list(shared: &Arc<Shared>, params: CompletionParams) -> Opti
 }
 
 fn query(shared: &Shared, snapshot: &DocumentSnapshot, cursor: usize) -> Query {
-    let (path, repository) = shown_path(shared, &snapshot.uri);
+    let path = snapshot.uri.to_file_path().unwrap_or_else(|()| snapshot.uri.path().into());
+    let (path, repository) = shown_path(&shared.session().folders, &path);
     Query {
         file: snapshot.uri.to_string(),
         path,
@@ -252,14 +250,12 @@ fn query(shared: &Shared, snapshot: &DocumentSnapshot, cursor: usize) -> Query {
 }
 
 /// A file's path in its workspace folder, and the folder's name.
-fn shown_path(shared: &Shared, uri: &Url) -> (String, String) {
-    let path = uri.to_file_path().unwrap_or_else(|()| uri.path().into());
-    let folders = &shared.session().folders;
+fn shown_path(folders: &[PathBuf], path: &Path) -> (String, String) {
     let inside = folders.iter().find_map(|folder| Some((path.strip_prefix(folder).ok()?, folder)));
-    let name = |path: &std::path::Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     match inside {
         Some((path, folder)) => (path.to_string_lossy().into_owned(), name(folder).unwrap_or_default()),
-        None => (name(&path).unwrap_or_default(), String::new()),
+        None => (name(path).unwrap_or_default(), String::new()),
     }
 }
 
@@ -280,26 +276,31 @@ async fn complete(shared: &Arc<Shared>, query: Query, invoked: bool) -> Option<C
     shared.completing.begin(cancel.clone());
     // `$/cancelRequest` drops this future.
     let _cancels = cancel.clone().drop_guard();
-    let mut pause = if invoked { Duration::ZERO } else { pause };
+    let query = Arc::new(query);
+    tokio::select! {
+        shown = unless_overtaken(shared, &query, &options, if invoked { Duration::ZERO } else { pause }) => shown,
+        () = cancel.cancelled() => None,
+    }
+}
+
+/// The completion for a query. Where something newer comes, this is dropped at any `.await`.
+async fn unless_overtaken(
+    shared: &Arc<Shared>,
+    query: &Arc<Query>,
+    options: &Options,
+    mut pause: Duration,
+) -> Option<Completion> {
     let shown = loop {
-        let plan = match lock(&shared.completing.completer)
-            .plan(&query, &options, |query| others(shared, query, &options))
-        {
+        let plan = match plan(shared, query, options).await? {
             Planned::Known(known) => break known.ok()?,
             Planned::Write(plan) => plan,
         };
         if let Some(running) = shared.completing.running_for(&plan) {
-            tokio::select! {
-                _ = running.leads_to(&plan) => {}
-                () = cancel.cancelled() => return None,
-            }
+            running.leads_to(&plan).await;
             continue;
         }
         if !pause.is_zero() {
-            tokio::select! {
-                () = tokio::time::sleep(std::mem::take(&mut pause)) => {}
-                () = cancel.cancelled() => return None,
-            }
+            tokio::time::sleep(std::mem::take(&mut pause)).await;
             continue;
         }
         if let Some(ahead) = lock(&shared.completing.ahead).take() {
@@ -308,75 +309,37 @@ async fn complete(shared: &Arc<Shared>, query: Query, invoked: bool) -> Option<C
         let running = start(shared, *plan, false);
         *lock(&shared.completing.running) = Some(running.clone());
         let plan = running.plan.clone();
-        let whole = tokio::select! {
-            whole = running.leads_to(&plan) => whole,
-            () = cancel.cancelled() => return None,
-        };
+        let whole = running.leads_to(&plan).await;
         // Without a model nothing is remembered, and there is nothing to wait for.
-        match lock(&shared.completing.completer)
-            .plan(&query, &options, |query| others(shared, query, &options))
-        {
+        match self::plan(shared, query, options).await? {
             Planned::Known(known) if whole => break known.ok()?,
             Planned::Known(_) | Planned::Write(_) => return None,
         }
     };
-    write_ahead(shared, &query, &shown, &options);
+    let (shared, query, options, accepted) = (Arc::clone(shared), Arc::clone(query), *options, shown.clone());
+    // Nobody waits for it.
+    drop(tokio::task::spawn_blocking(move || write_ahead(&shared, &query, &accepted, &options)));
     Some(shown)
 }
 
-/// What the cursor's scope can see of other files: from the index of the workspace, and without one from the open
-/// documents.
-fn others(shared: &Shared, query: &Query, options: &Options) -> Vec<OtherFile> {
-    let path = Url::parse(&query.file).ok().and_then(|uri| uri.to_file_path().ok());
-    match (shared.indexing.index(), path) {
-        (Some(index), Some(path)) => from_index(shared, &index, &path, query, options),
-        _ => from_documents(shared, query, options),
-    }
-}
-
-fn from_index(
-    shared: &Shared,
-    index: &Index,
-    path: &Path,
-    query: &Query,
-    options: &Options,
-) -> Vec<OtherFile> {
-    let found = index.related(&index::Query {
-        path: Some(path),
-        language: query.language,
-        text: &query.text,
-        tree: query.tree.as_ref(),
-        cursor: query.cursor,
-        // Of the file itself the model is shown what is near; the rest of a long one is little worth beside other files.
-        shown: 0..query.text.len(),
+/// What is to be done for a query, found out in a thread of its own: looking into other files takes milliseconds in which
+/// the connection goes on.
+async fn plan(shared: &Arc<Shared>, query: &Arc<Query>, options: &Options) -> Option<Planned> {
+    let (shared, query, options) = (Arc::clone(shared), Arc::clone(query), *options);
+    let planning = tokio::task::spawn_blocking(move || {
+        let others = |query: &Query| others(&shared, query, &options);
+        lock(&shared.completing.completer).plan(&query, &options, others)
     });
-    let mut chosen = lock(&shared.completing.chosen);
-    let snippets = chosen.update(&found, options.budget.other_bytes(), |snippet| snippet.text.len() + 1);
-    let mut files: Vec<OtherFile> = Vec::new();
-    for snippet in snippets {
-        let Ok(uri) = Url::from_file_path(&snippet.path) else { continue };
-        let (path, _) = shown_path(shared, &uri);
-        match files.last_mut().filter(|last| last.path == path) {
-            Some(last) => {
-                last.text.push('\n');
-                last.text.push_str(&snippet.text);
-            }
-            None => files.push(OtherFile { path, text: snippet.text.clone() }),
-        }
-    }
-    files
+    planning.await.ok()
 }
 
-/// What other open documents define and the cursor's surroundings speak of.
-fn from_documents(shared: &Shared, query: &Query, options: &Options) -> Vec<OtherFile> {
-    let documents = shared.session().snapshots();
-    let source = |document: DocumentSnapshot| {
-        let (path, _) = shown_path(shared, &document.uri);
-        let (language, tree) = (document.language?, document.tree.as_ref()?.clone());
-        (document.uri.as_str() != query.file).then(|| Source { path, text: document.text(), language, tree })
-    };
-    let sources: Vec<Source> = documents.into_iter().filter_map(source).collect();
-    related(query, &sources, options.budget.other_bytes())
+/// What the cursor's scope can see of other files.
+fn others(shared: &Shared, query: &Query, options: &Options) -> Vec<OtherFile> {
+    let Some(index) = shared.indexing.index() else { return Vec::new() };
+    let path = Url::parse(&query.file).ok().and_then(|uri| uri.to_file_path().ok());
+    let folders = shared.session().folders.clone();
+    lock(&shared.completing.context)
+        .others(&index, path.as_deref(), query, options.budget, |path| shown_path(&folders, path).0)
 }
 
 /// Has the engine write a plan, in a thread of its own. The result is remembered by the completer.

@@ -10,14 +10,14 @@ use serde_json::json;
 use tower_lsp::lsp_types::Url;
 
 use crate::index::{Index, IndexOptions, Visit, is_indexed};
-use crate::session::{Change, IndexConfig, Session};
+use crate::session::{Change, Session};
 
-/// The index, while there is one.
+/// The index, from the start of the session to its end.
 pub(super) struct Indexing {
-    /// Where stores lie; without such a folder nothing is indexed.
+    /// Where stores lie; without such a folder nothing but open documents is indexed.
     cache: Option<PathBuf>,
-    /// With the settings that it was made for.
-    index: Mutex<Option<(Index, IndexConfig)>>,
+    /// With the limit of files that it was made for.
+    index: Mutex<Option<(Index, usize)>>,
 }
 
 impl Indexing {
@@ -26,34 +26,32 @@ impl Indexing {
         Self { cache, index: Mutex::default() }
     }
 
-    /// The index, if the workspace is indexed.
+    /// The index, once the session has begun.
     pub(super) fn index(&self) -> Option<Index> {
         self.slot().as_ref().map(|(index, _)| index.clone())
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<(Index, IndexConfig)>> {
+    fn slot(&self) -> MutexGuard<'_, Option<(Index, usize)>> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the index what the settings and folders of the session say: begun, told of other folders, or ended.
+    /// Makes the index what the settings and folders of the session say. Open documents are in it in any case.
     pub(super) fn follow(&self, session: &Session) {
         let config = &session.config.index;
         let mut slot = self.slot();
-        if slot.as_ref().is_some_and(|(_, made_for)| made_for != config) {
-            *slot = None;
-        }
-        let Some(cache) = self.cache.as_ref().filter(|_| config.enabled) else { return };
-        if slot.is_none() {
-            let index = Index::new(IndexOptions { cache: cache.clone(), max_files: config.max_files });
+        if slot.as_ref().is_none_or(|(_, max_files)| *max_files != config.max_files) {
+            let cache = self.cache.clone().unwrap_or_default();
+            let index = Index::new(IndexOptions { cache, max_files: config.max_files });
             for document in session.snapshots() {
                 if let Some(path) = document.path() {
                     index.buffer_changed(&path, document.language, &document.rope, document.tree.as_ref());
                 }
             }
-            *slot = Some((index, config.clone()));
+            *slot = Some((index, config.max_files));
         }
         if let Some((index, _)) = &*slot {
-            index.set_folders(session.folders.clone());
+            let on = config.enabled && self.cache.is_some();
+            index.set_folders(if on { session.folders.clone() } else { Vec::new() });
         }
     }
 
@@ -142,7 +140,7 @@ mod tests {
         let indexing = Indexing::new(Some(cache.path().to_owned()));
         session.config.index.enabled = false;
         indexing.follow(&session);
-        assert!(indexing.index().is_none());
+        assert!(related(&indexing, "saved").is_empty());
 
         session.config.index.enabled = true;
         indexing.follow(&session);
@@ -164,8 +162,13 @@ mod tests {
         indexing.files_changed([&uri]);
         assert_eq!(related(&indexing, "written"), [Reason::Mentioned, Reason::Edited]);
 
+        session.open(uri.clone(), "rust", 1, "// One.\n\nfn opened_again() {}\n");
+        indexing.document_changed(&session, &uri, &[]);
         session.config.index.enabled = false;
         indexing.follow(&session);
+        assert_eq!(related(&indexing, "written"), [Reason::Edited]);
+        assert_eq!(related(&indexing, "opened_again"), [Reason::Mentioned, Reason::Edited]);
+        indexing.end();
         assert!(indexing.index().is_none());
     }
 

@@ -283,7 +283,7 @@ impl Shared {
         for problem in problems {
             self.peer.show(MessageType::WARNING, format!("Redraft settings: {problem}"));
         }
-        if self.indexing.index().is_some() || !self.config().index.enabled {
+        if self.indexing.index().is_some() {
             self.follow_workspace();
         }
     }

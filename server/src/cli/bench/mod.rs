@@ -5,6 +5,7 @@ mod complete;
 mod cut;
 mod engine;
 mod mine;
+mod random;
 mod svg;
 mod tasks;
 mod tokens;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Row;
+use super::{Judged, Row};
 
 /// One result in one line.
 pub(super) fn summary(row: &Row) -> String {
-    let verdict = match (&row.score, &row.nothing) {
+    let verdict = match (&row.judged.score, &row.nothing) {
         (_, Some(_)) => "nothing",
         (Some(score), None) if score.exact => "exact",
         (Some(score), None) if score.first_line => "first line",
@@ -19,15 +19,20 @@ pub(super) fn summary(row: &Row) -> String {
 
 /// The whole report: how right, by kind and language, and how fast.
 pub(super) fn report(rows: &[Row]) -> String {
-    let mut groups: BTreeMap<(u8, &str), Vec<&Row>> = BTreeMap::new();
+    let mut groups: BTreeMap<(u8, &str), Vec<&Judged>> = BTreeMap::new();
     for row in rows {
-        groups.entry((0, "all")).or_default().push(row);
-        groups.entry((1, &row.kind)).or_default().push(row);
-        groups.entry((2, &row.language)).or_default().push(row);
+        groups.entry((0, "all")).or_default().push(&row.judged);
+        groups.entry((1, &row.kind)).or_default().push(&row.judged);
+        groups.entry((2, &row.language)).or_default().push(&row.judged);
+        if let Some(other) = &row.infill {
+            groups.entry((3, "all, /infill")).or_default().push(&other.judged);
+        }
     }
-    let mut text = "                    tasks  exact  first line  alike  shown  right of shown\n".to_owned();
-    for ((_, name), rows) in &groups {
-        text += &line(name, rows);
+    let tested = rows.iter().any(|row| row.judged.passed.is_some());
+    let mut text = "                    tasks  exact  first line  alike  shown  right of shown".to_owned();
+    text += if tested { "  passed\n" } else { "\n" };
+    for ((_, name), of) in &groups {
+        text += &line(name, of, tested);
     }
     text += "\nmilliseconds                 median     p95\n";
     let mut times = |name: &str, of: &dyn Fn(&Row) -> Option<f64>| {
@@ -40,8 +45,10 @@ pub(super) fn report(rows: &[Row]) -> String {
         }
     };
     times("cold, first line", &|row| Some(row.cold_first_line));
+    times("  /infill", &|row| Some(row.infill.as_ref()?.cold_first_line));
     times("cold, all", &|row| Some(row.cold_seconds));
     times("next key, first line", &|row| row.warm_first_line);
+    times("  /infill", &|row| row.infill.as_ref()?.warm_first_line);
     times("next key, all", &|row| row.warm_seconds);
     let mean = |of: &dyn Fn(&Row) -> f64| rows.iter().map(of).sum::<f64>() / rows.len().max(1) as f64;
     let reused: Vec<f64> = rows.iter().filter_map(|row| row.warm_reused).collect();
@@ -59,20 +66,25 @@ pub(super) fn report(rows: &[Row]) -> String {
     text
 }
 
-fn line(name: &str, rows: &[&Row]) -> String {
-    let count = |of: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| of(row)).count();
+fn line(name: &str, of: &[&Judged], tested: bool) -> String {
+    let count = |is: &dyn Fn(&Judged) -> bool| of.iter().filter(|judged| is(judged)).count();
     let percent = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
-    let exact = count(&|row| row.score.is_some_and(|score| score.exact));
-    let first = count(&|row| row.score.is_some_and(|score| score.first_line));
-    let shown = count(&|row| row.shown.is_some());
-    let alike: f64 = rows.iter().filter_map(|row| row.score).map(|score| score.similarity).sum();
-    format!(
-        "{name:<18} {:>6} {:>6.1} {:>11.1} {:>6.3} {:>6.1} {:>15.1}\n",
-        rows.len(),
-        percent(exact, rows.len()),
-        percent(first, rows.len()),
-        alike / rows.len().max(1) as f64,
-        percent(shown, rows.len()),
+    let exact = count(&|judged| judged.score.is_some_and(|score| score.exact));
+    let first = count(&|judged| judged.score.is_some_and(|score| score.first_line));
+    let shown = count(&|judged| judged.shown.is_some());
+    let alike: f64 = of.iter().filter_map(|judged| judged.score).map(|score| score.similarity).sum();
+    let mut text = format!(
+        "{name:<18} {:>6} {:>6.1} {:>11.1} {:>6.3} {:>6.1} {:>15.1}",
+        of.len(),
+        percent(exact, of.len()),
+        percent(first, of.len()),
+        alike / of.len().max(1) as f64,
+        percent(shown, of.len()),
         percent(exact, shown),
-    )
+    );
+    if tested {
+        text += &format!(" {:>7.1}", percent(count(&|judged| judged.passed == Some(true)), of.len()));
+    }
+    text.push('\n');
+    text
 }

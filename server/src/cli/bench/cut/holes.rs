@@ -43,12 +43,14 @@ pub(super) fn holes(
                 holes.extend(cuts.map(|(at, c)| from + at + c.len_utf8()..line.end));
             }
             Kind::Argument => holes.extend(calls(content, from).filter(|hole| hole.len() >= 3)),
-            Kind::Across => {
-                let calls = calls(content, from).filter(|hole| {
+            Kind::Across | Kind::AcrossName => {
+                for hole in calls(content, from) {
                     let callee = callee(&text[..hole.start]);
-                    is_elsewhere(callee) && !defines(content)
-                });
-                holes.extend(calls.map(|hole| hole.start..line.end));
+                    let named = if kind == Kind::AcrossName { callee.len() + 1 } else { 0 };
+                    if is_elsewhere(callee) && !defines(content) {
+                        holes.push(hole.start - named..line.end);
+                    }
+                }
             }
             Kind::Block => {
                 let indent = line.end - line.start - content.len();
@@ -115,6 +117,7 @@ mod tests {
         check(Kind::Block, &["\n    let twice = grown(w, 2);\n\n    twice.pow(w)"]);
         check(Kind::Argument, &["w: u32", "w, 2"]);
         check(Kind::Across, &["w, 2);"]);
+        check(Kind::AcrossName, &["grown(w, 2);"]);
         let statement = ["twice = grown(w, 2);", "= grown(w, 2);", " grown(w, 2);", "grown(w, 2);", "w, 2);"];
         let text = "    let twice = grown(w, 2);\n";
         let holes = holes(Kind::Statement, text, Language::by_name("rust").unwrap(), &|_| false);

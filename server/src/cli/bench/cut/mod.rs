@@ -6,6 +6,7 @@ mod holes;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use redraft_grammars::{ItemKind, Language};
 
 use super::complete::{OtherText, Task};
+use super::random::Random;
 use crate::cli::{Exit, UsageError, print};
 
 /// The arguments of `redraft bench cut`.
@@ -36,6 +38,9 @@ pub(super) struct Args {
     /// Files of at most so many lines
     #[arg(long, value_name = "N", default_value_t = 400)]
     lines: usize,
+    /// Files of at least so many lines
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    least_lines: usize,
 }
 
 /// What is cut out.
@@ -51,6 +56,15 @@ pub(super) enum Kind {
     Argument,
     /// The arguments of a call to something that another file defines, up to the line's end.
     Across,
+    /// The same with the name that is called.
+    AcrossName,
+}
+
+impl Kind {
+    /// Whether other files tell what is missing.
+    fn is_across(self) -> bool {
+        matches!(self, Kind::Across | Kind::AcrossName)
+    }
 }
 
 impl fmt::Display for Kind {
@@ -69,8 +83,8 @@ struct Source {
 
 /// Files of one project that are looked at.
 const PROJECT_FILES: usize = 200;
-/// Files that a task across files brings along besides the right one.
-const DISTRACTORS: usize = 6;
+/// Files that a task across files brings along besides the right one: most projects whole.
+const DISTRACTORS: usize = 60;
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let languages = args.language.iter().map(|name| {
@@ -78,7 +92,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     });
     let languages: Vec<Language> = languages.collect::<Result<_, _>>()?;
     let kinds = if args.kind.is_empty() { Kind::value_variants().to_vec() } else { args.kind.clone() };
-    let mut random = Random(args.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Random::new(&[&args.seed.to_le_bytes()]);
     let mut projects = projects(&args.from)?;
     random.shuffle(&mut projects);
     let mut tasks: BTreeMap<Kind, Vec<Task>> = kinds.iter().map(|kind| (*kind, Vec::new())).collect();
@@ -96,7 +110,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             // Two of a kind from a project, so that no project counts for much.
             for _ in 0..2 {
                 if tasks.len() < args.each {
-                    tasks.extend(cut(*kind, &name, &sources, args.lines, &mut random));
+                    tasks.extend(cut(*kind, &name, &sources, args.least_lines..=args.lines, &mut random));
                 }
             }
         }
@@ -111,16 +125,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// One task of a kind from a project, if one is found.
-fn cut(kind: Kind, project: &str, sources: &[Source], lines: usize, random: &mut Random) -> Option<Task> {
-    let usable = |source: &&Source| (20..=lines).contains(&source.text.lines().count());
+fn cut(
+    kind: Kind,
+    project: &str,
+    sources: &[Source],
+    lines: RangeInclusive<usize>,
+    random: &mut Random,
+) -> Option<Task> {
+    let usable = |source: &&Source| lines.contains(&source.text.lines().count());
     let candidates: Vec<&Source> = sources.iter().filter(usable).collect();
-    let source = candidates.get(random.below(candidates.len())?)?;
-    let defined = if kind == Kind::Across { defined_elsewhere(source, sources) } else { BTreeMap::new() };
+    let source = *some_one_of(&candidates, random)?;
+    let defined = if kind.is_across() { defined_elsewhere(source, sources) } else { BTreeMap::new() };
     let holes = holes::holes(kind, &source.text, source.language, &|name| defined.contains_key(name));
-    let hole = holes.get(random.below(holes.len())?)?.clone();
+    let hole = some_one_of(&holes, random)?.clone();
     let mut files = Vec::new();
-    if kind == Kind::Across {
-        let callee = holes::callee(&source.text[..hole.start]);
+    if kind.is_across() {
+        let called = match kind {
+            Kind::AcrossName => hole.start + source.text[hole.clone()].find('(')? + 1,
+            _ => hole.start,
+        };
+        let callee = holes::callee(&source.text[..called]);
         let definer = *defined.get(callee)?;
         let mut others: Vec<usize> = (0..sources.len())
             .filter(|other| *other != definer && sources[*other].path != source.path)
@@ -144,7 +168,14 @@ fn cut(kind: Kind, project: &str, sources: &[Source], lines: usize, random: &mut
         suffix: source.text[hole.end..].to_owned(),
         middle: Some(source.text[hole].to_owned()),
         files,
+        test: None,
+        entry_point: None,
     })
+}
+
+/// One of these, if there are any.
+fn some_one_of<'t, T>(of: &'t [T], random: &mut Random) -> Option<&'t T> {
+    (!of.is_empty()).then(|| random.one_of(of))
 }
 
 /// Functions and types that exactly one other file of the project defines, with that file.
@@ -206,31 +237,6 @@ fn read_sources(project: &Path, folder: &Path, languages: &[Language], sources: 
     }
 }
 
-/// Numbers that look random and depend on the seed alone: xorshift.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A number below `end`; nothing if there is none.
-    fn below(&mut self, end: usize) -> Option<usize> {
-        (end > 0).then(|| (self.next() % end.max(1) as u64) as usize)
-    }
-
-    fn shuffle<T>(&mut self, values: &mut [T]) {
-        for at in (1..values.len()).rev() {
-            if let Some(other) = self.below(at + 1) {
-                values.swap(at, other);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,8 +259,8 @@ mod tests {
         read_sources(folder.path(), folder.path(), &[language], &mut sources);
         assert_eq!(sources.len(), 2);
         let tasks = || -> Vec<String> {
-            let mut random = Random(7);
-            let all = (0..40).filter_map(|_| cut(Kind::Across, "p", &sources, 400, &mut random));
+            let mut random = Random::new(&[b"seed"]);
+            let all = (0..40).filter_map(|_| cut(Kind::Across, "p", &sources, 20..=400, &mut random));
             all.map(|task| format!("{}{:?}", task.id, task.middle)).collect()
         };
         assert!(tasks()[0].contains("a.rs") && tasks()[0].ends_with("Some(\"x, 3);\")"), "{:?}", tasks());

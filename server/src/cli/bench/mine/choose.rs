@@ -8,7 +8,7 @@ use redraft_grammars::Language;
 
 use super::Edit;
 use super::hunks::{Hunk, hunks};
-use super::random::Random;
+use crate::cli::bench::random::Random;
 
 /// Bytes of a file for each line that it may have.
 const BYTES_A_LINE: usize = 77;

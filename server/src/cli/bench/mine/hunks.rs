@@ -40,7 +40,7 @@ pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
 #[cfg(test)]
 mod tests {
     use super::{Hunk, hunks};
-    use crate::cli::bench::mine::random::Random;
+    use crate::cli::bench::random::Random;
 
     #[test]
     fn near_changes_are_one() {

@@ -5,7 +5,6 @@
 
 mod choose;
 mod hunks;
-mod random;
 mod repository;
 mod style;
 
@@ -20,9 +19,9 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::bench::random::Random;
 use crate::cli::{Exit, UsageError, interrupt, print};
 use choose::Chooser;
-use random::Random;
 use repository::Repository;
 
 /// The arguments of `redraft bench mine`.

@@ -9,7 +9,7 @@ use redraft_grammars::ItemKind;
 
 use super::choose::Chosen;
 use super::hunks::Hunk;
-use super::random::Random;
+use crate::cli::bench::random::Random;
 
 /// Unchanged lines around a change, at most before more are needed.
 const CONTEXT: usize = 4;

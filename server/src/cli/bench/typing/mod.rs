@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// Accept what is shown when it is right
     #[arg(long)]
     accept: bool,
+    /// Milliseconds for which a key must be the last one before the model is asked; by default as the server is set up
+    #[arg(long, value_name = "MS")]
+    debounce: Option<u64>,
     /// Meanwhile let the model apply a suggestion to a file, again and again; the file is not changed
     #[arg(long, num_args = 2, value_names = ["FILE", "SUGGESTION"])]
     apply: Vec<PathBuf>,
@@ -76,7 +79,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
     let end = text[start..].char_indices().nth(args.keys).map_or(text.len(), |(at, _)| start + at);
     let mut client = Client::start()?;
-    initialize(&mut client, &args.model)?;
+    initialize(&mut client, args)?;
     let mut document = Document {
         uri: address(&args.file)?,
         text: [&text[..start], &text[end..]].concat(),
@@ -109,7 +112,7 @@ fn address(path: &Path) -> anyhow::Result<Url> {
     Url::from_file_path(&path).map_err(|()| anyhow::anyhow!("{} has no address", path.display()))
 }
 
-fn initialize(client: &mut Client, model: &str) -> anyhow::Result<()> {
+fn initialize(client: &mut Client, args: &Args) -> anyhow::Result<()> {
     let params = json!({
         "processId": null,
         "rootUri": null,
@@ -126,7 +129,8 @@ fn initialize(client: &mut Client, model: &str) -> anyhow::Result<()> {
             },
         },
         "initializationOptions": {"redraft": {
-            "model": {"name": model, "fetch": "never"},
+            "model": {"name": args.model, "fetch": "never"},
+            "completion": {"debounce": args.debounce.map_or_else(|| json!("auto"), |pause| json!(pause))},
             "apply": {"route": "model", "prepare": "off"},
         }},
     });
@@ -270,14 +274,17 @@ fn report(keys: &[Key], args: &Args) -> String {
     }
     let soon = |values: &[f64]| values.iter().filter(|wait| **wait <= 50.0).count();
     let within = soon(&shown) + soon(&overtaken) + soon(&nothing);
+    // Before the next key counts as well: until then nobody has moved on.
+    let in_time = shown.len() + nothing.len() + soon(&overtaken);
     let length: usize = right.iter().map(|key| key.length).sum();
     let _ = writeln!(
         text,
-        "\nof what was shown {} were what is typed next, {:.1} characters long; answered within 50 ms of the key, or of the \
-         next one: {within} of {}; never answered: {unanswered}",
+        "\nof what was shown {} were what is typed next, {:.1} characters long\nanswered within 50 ms of the key, or of the next one where \
+         that came first: {within} of {total}; before the next key, or within 50 ms of it: {in_time} of {total}; never \
+         answered: {unanswered}",
         right.len(),
         length as f64 / right.len().max(1) as f64,
-        keys.len(),
+        total = keys.len(),
     );
     text
 }

@@ -1,4 +1,4 @@
-//! Chance that depends on the edit alone, so that the same history gives the same tasks everywhere.
+//! Chance that depends on what it is asked for alone, so that the same input gives the same tasks everywhere.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -37,6 +37,13 @@ impl Random {
     /// True once in `of` times.
     pub(super) fn once_in(&mut self, of: usize) -> bool {
         self.below(of) == 0
+    }
+
+    /// Puts values into a random order.
+    pub(super) fn shuffle<T>(&mut self, values: &mut [T]) {
+        for at in (1..values.len()).rev() {
+            values.swap(at, self.below(at + 1));
+        }
     }
 
     /// One of these.
