@@ -143,16 +143,17 @@ impl Completing {
         std::mem::replace(&mut *lock(&self.newest), cancel).cancel();
     }
 
-    /// What is running, if it is what `plan` needs; otherwise it ends.
+    /// What is running, if it is what `plan` needs; otherwise it ends. What got done since `plan` was made is found once:
+    /// what it wrote is known by now, or it led to nothing.
     fn running_for(&self, plan: &Plan) -> Option<Running> {
-        let found = lock(&self.running).take()?;
+        let mut running = lock(&self.running);
+        let found = running.take()?;
         let progress = found.progress.borrow().clone();
-        // What is done and led to nothing is over.
-        if progress.done || !found.plan.leads_to(plan, &progress.text) {
+        if !found.plan.leads_to(plan, &progress.text) {
             found.cancel.cancel();
             return None;
         }
-        *lock(&self.running) = Some(found.clone());
+        *running = (!progress.done).then(|| found.clone());
         Some(found)
     }
 }
