@@ -16,10 +16,23 @@ pub(crate) struct Row {
     pub(crate) grammar: Option<&'static Grammar>,
 }
 
+/// The items, scopes and comments of a grammar; with `items of`, its items come on top of those of that folder.
 macro_rules! queries {
     ($name:literal) => {
+        queries!($name, include_str!(concat!("../queries/", $name, "/items.scm")))
+    };
+    ($name:literal, items of $base:literal) => {
+        queries!(
+            $name,
+            concat!(
+                include_str!(concat!("../queries/", $base, "/items.scm")),
+                include_str!(concat!("../queries/", $name, "/items.scm")),
+            )
+        )
+    };
+    ($name:literal, $items:expr) => {
         [
-            include_str!(concat!("../queries/", $name, "/items.scm")),
+            $items,
             include_str!(concat!("../queries/", $name, "/scopes.scm")),
             include_str!(concat!("../queries/", $name, "/comments.scm")),
         ]
@@ -28,15 +41,21 @@ macro_rules! queries {
 
 static RUST: Grammar = Grammar::new(|| tree_sitter_rust::LANGUAGE.into(), queries!("rust"));
 static PYTHON: Grammar = Grammar::new(|| tree_sitter_python::LANGUAGE.into(), queries!("python"));
-static JAVASCRIPT: Grammar = Grammar::new(|| tree_sitter_javascript::LANGUAGE.into(), queries!("javascript"));
-static TYPESCRIPT: Grammar =
-    Grammar::new(|| tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(), queries!("typescript"));
-static TSX: Grammar = Grammar::new(|| tree_sitter_typescript::LANGUAGE_TSX.into(), queries!("typescript"));
+static JAVASCRIPT: Grammar =
+    Grammar::new(|| tree_sitter_javascript::LANGUAGE.into(), queries!("javascript", items of "ecmascript"));
+static TYPESCRIPT: Grammar = Grammar::new(
+    || tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(),
+    queries!("typescript", items of "ecmascript"),
+);
+static TSX: Grammar = Grammar::new(
+    || tree_sitter_typescript::LANGUAGE_TSX.into(),
+    queries!("typescript", items of "ecmascript"),
+);
 static JAVA: Grammar = Grammar::new(|| tree_sitter_java::LANGUAGE.into(), queries!("java"));
 static KOTLIN: Grammar = Grammar::new(|| tree_sitter_kotlin_ng::LANGUAGE.into(), queries!("kotlin"));
 static SCALA: Grammar = Grammar::new(|| tree_sitter_scala::LANGUAGE.into(), queries!("scala"));
 static C_LANGUAGE: Grammar = Grammar::new(|| tree_sitter_c::LANGUAGE.into(), queries!("c"));
-static CPP: Grammar = Grammar::new(|| tree_sitter_cpp::LANGUAGE.into(), queries!("cpp"));
+static CPP: Grammar = Grammar::new(|| tree_sitter_cpp::LANGUAGE.into(), queries!("cpp", items of "c"));
 static CSHARP: Grammar = Grammar::new(|| tree_sitter_c_sharp::LANGUAGE.into(), queries!("csharp"));
 static GO: Grammar = Grammar::new(|| tree_sitter_go::LANGUAGE.into(), queries!("go"));
 static SWIFT: Grammar = Grammar::new(|| tree_sitter_swift::LANGUAGE.into(), queries!("swift"));
