@@ -34,11 +34,7 @@ pub(super) fn settle(
     steps: &[Step],
     output: Vec<OutputLine>,
 ) -> Vec<OutputLine> {
-    let entries = entries(file, pieces, steps);
-    let said = |line: &OutputLine| !line.text.trim().is_empty();
-    if entries.len() != output.iter().filter(|line| said(line)).count() {
-        return output;
-    }
+    let Some(entries) = entries_of(file, pieces, steps, &output) else { return output };
     let usual = usual_distances(file);
     let mut settled: Vec<OutputLine> = Vec::with_capacity(output.len());
     let mut blanks: Vec<OutputLine> = Vec::new();
@@ -46,7 +42,7 @@ pub(super) fn settle(
     // The last line that stands in the file, and the distance after it.
     let mut anchor: Option<(usize, usize)> = None;
     for line in output {
-        if !said(&line) {
+        if is_blank(&line) {
             blanks.push(line);
             continue;
         }
@@ -107,16 +103,12 @@ pub(super) fn set_apart(
     steps: &[Step],
     output: Vec<OutputLine>,
 ) -> Vec<OutputLine> {
-    let entries = entries(file, pieces, steps);
-    let said = |line: &OutputLine| !line.text.trim().is_empty();
-    if entries.len() != output.iter().filter(|line| said(line)).count() {
-        return output;
-    }
+    let Some(entries) = entries_of(file, pieces, steps, &output) else { return output };
     let usual = usual_distances(file);
     let mut apart: Vec<OutputLine> = Vec::with_capacity(output.len());
     let (mut number, mut blanks) = (0_usize, 0_usize);
     for line in output {
-        if !said(&line) {
+        if is_blank(&line) {
             blanks += 1;
             apart.push(line);
             continue;
@@ -143,18 +135,15 @@ pub(super) fn set_apart(
 
 /// How many times two lines that the suggestion shows one after the other stand elsewhere apart in the edited file.
 pub(super) fn respaced(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &[OutputLine]) -> usize {
-    let entries = entries(file, pieces, steps);
+    let Some(entries) = entries_of(file, pieces, steps, output) else { return 0 };
     let mut found: Vec<usize> = Vec::with_capacity(entries.len());
     let mut blanks = 0;
     for line in output {
-        if line.text.trim().is_empty() {
+        if is_blank(line) {
             blanks += 1;
         } else {
             found.push(std::mem::take(&mut blanks));
         }
-    }
-    if found.len() != entries.len() {
-        return 0;
     }
     (1..entries.len())
         .filter(|&number| {
@@ -163,6 +152,21 @@ pub(super) fn respaced(file: &File<'_>, pieces: &[Piece], steps: &[Step], output
             shown.is_some_and(|shown| shown != found[number])
         })
         .count()
+}
+
+/// What is known of each line of `output` that is not blank; nothing if `steps` do not account for all of them.
+fn entries_of<'a>(
+    file: &'a File<'_>,
+    pieces: &'a [Piece],
+    steps: &[Step],
+    output: &[OutputLine],
+) -> Option<Vec<Entry<'a>>> {
+    let entries = entries(file, pieces, steps);
+    (entries.len() == output.iter().filter(|line| !is_blank(line)).count()).then_some(entries)
+}
+
+fn is_blank(line: &OutputLine) -> bool {
+    line.text.trim().is_empty()
 }
 
 /// How many blank lines belong between two lines that follow each other in the edited file and have `found` there.
