@@ -165,7 +165,9 @@ function noServer(problem: string): void {
   const [settings, log] = ['Open Settings', 'Show Log'];
   void vscode.window.showErrorMessage(`Redraft: ${problem}`, settings, log).then((choice) => {
     if (choice === settings) {
-      void vscode.commands.executeCommand('workbench.action.openSettings', 'redraft.server.path');
+      // On a remote machine, the settings of that machine are on a page of their own.
+      const page = vscode.env.remoteName === undefined ? 'openSettings' : 'openRemoteSettings';
+      void vscode.commands.executeCommand(`workbench.action.${page}`, { query: 'redraft.server.path' });
     } else if (choice === log) {
       void vscode.commands.executeCommand('redraft.showLog');
     }

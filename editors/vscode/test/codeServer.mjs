@@ -33,14 +33,19 @@ const QUIET = {
   'git.enabled': false,
 };
 
-/** Starts it; gives the address, the folders, and how to end it. `editors` is where tests/editors.sh installs. */
-export async function startCodeServer({ editors, vsix, settings, smoke }) {
+/**
+ * Starts it; gives the address, the folders, and how to end it. `editors` is where tests/editors.sh installs; with
+ * `withoutServer` the extension's own server is taken out. No `redraft` is on PATH but that in the folder `onPath`.
+ */
+export async function startCodeServer({ editors, vsix, settings, smoke, withoutServer, onPath }) {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'redraft-vscode-'));
   const at = (name) => path.join(work, name);
   const node = path.join(editors, 'n24bin/node');
   const codeServer = path.join(editors, 'cs/node_modules/code-server');
+  const folders = process.env.PATH.split(path.delimiter).filter((folder) => !fs.existsSync(path.join(folder, 'redraft')));
   const env = {
     ...process.env,
+    PATH: [...(onPath === undefined ? [] : [onPath]), ...folders].join(path.delimiter),
     EXTENSIONS_GALLERY: JSON.stringify(
       Object.fromEntries(
         ['serviceUrl', 'itemUrl', 'resourceUrlTemplate', 'controlUrl', 'recommendationsUrl', 'nlsBaseUrl', 'publisherUrl'].map(
@@ -52,8 +57,12 @@ export async function startCodeServer({ editors, vsix, settings, smoke }) {
   fs.mkdirSync(at('user/User'), { recursive: true });
   fs.mkdirSync(at('workspace'));
   fs.writeFileSync(at('user/User/settings.json'), JSON.stringify({ ...QUIET, ...settings }));
-  const folders = ['--user-data-dir', at('user'), '--extensions-dir', at('extensions')];
-  execFileSync(node, [path.join(codeServer, 'out/node/entry.js'), ...folders, '--install-extension', vsix], { env, stdio: 'pipe' });
+  const places = ['--user-data-dir', at('user'), '--extensions-dir', at('extensions')];
+  execFileSync(node, [path.join(codeServer, 'out/node/entry.js'), ...places, '--install-extension', vsix], { env, stdio: 'pipe' });
+  if (withoutServer) {
+    const extension = fs.readdirSync(at('extensions')).find((name) => name.startsWith('redraft.redraft-'));
+    fs.rmSync(path.join(at('extensions'), extension, 'bin'), { recursive: true });
+  }
   const port = await freePort();
   const log = fs.openSync(at('server.log'), 'w');
   const server = spawn(
@@ -61,7 +70,7 @@ export async function startCodeServer({ editors, vsix, settings, smoke }) {
     [
       path.join(codeServer, 'lib/vscode/out/server-main.js'),
       ...['--host', '127.0.0.1', '--port', String(port), '--without-connection-token', '--accept-server-license-terms'],
-      ...['--disable-telemetry', '--disable-workspace-trust', '--server-data-dir', at('server'), ...folders],
+      ...['--disable-telemetry', '--disable-workspace-trust', '--force-disable-user-env', '--server-data-dir', at('server'), ...places],
       ...(smoke ? ['--enable-smoke-test-driver'] : []),
     ],
     { env, stdio: ['ignore', log, log], detached: true },

@@ -1,16 +1,9 @@
 // What a person does, by keyboard and mouse in a browser: node test/ui.mjs --editors DIR --vsix FILE --out DIR
 // Saves screenshots under DIR, and with --frames DIR the pictures of which the README's animation is made.
 import fs from 'node:fs';
-import http from 'node:http';
-import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
-import { startBrowser, startCodeServer, workbench } from './codeServer.mjs';
-
-const { values } = parseArgs({
-  options: { editors: { type: 'string' }, vsix: { type: 'string' }, out: { type: 'string' }, frames: { type: 'string' }, only: { type: 'string' } },
-});
-fs.mkdirSync(values.out, { recursive: true });
+import { attempt, clipboard, editorOf, failed, openFile, page, palette, record, sample, saved, shot, text, until, withWorkbench } from './driver.mjs';
+import { runStarts } from './start.mjs';
 
 const examples = path.resolve(import.meta.dirname, '../../../examples');
 const ORIGINAL = fs.readFileSync(path.join(examples, 'inventory.rs'), 'utf8');
@@ -18,71 +11,36 @@ const REPLY = fs.readFileSync(path.join(examples, 'inventory.suggestion.md'), 'u
 /** The one function of it, as a person would copy it. */
 const SNIPPET = /^ {4}\/\/\/ Takes[^]*?^ {4}\}\n/m.exec(REPLY)[0];
 /** A file that takes the model a while, with the change near its top. */
-const sample = (name) => fs.readFileSync(path.resolve(import.meta.dirname, '../../sample', name), 'utf8');
 const LONG = sample('counter.rs') + Array.from({ length: 40 }, (_, n) => `\npub fn helper_${n}() -> u32 {\n    ${n}\n}\n`).join('');
 const COUNTER_SNIPPET = sample('snippet.rs');
 /** Lines of the edit that the example's suggestion stands for. */
 const CHANGED = 'Result<(), String>';
 
-let page;
-let current;
+const NUMBERS = Array.from({ length: 30 }, (_, n) => `let value${n} = ${n};\n`).join('');
+/** Two changes of it, both in sight. */
+const TWO = [['let value5 = 5;', 'let value5 = 55;'], ['let value15 = 15;', 'let value15 = 51;']];
 
-const until = async (what, holds, seconds = 60) => {
-  const end = Date.now() + seconds * 1000;
-  while (Date.now() < end) {
+/** Types in the empty function at the end of a file until there is ghost text. */
+async function startTyping(file) {
+  await openFile(file);
+  await page.keyboard.press('Control+End');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('End');
+  await record(700);
+  const ghost = editorOf(file).locator('.ghost-text, .ghost-text-decoration');
+  // The model may not be sure after the first character.
+  for (const key of 'a -') {
+    await page.keyboard.type(key);
     try {
-      if (await holds()) return;
+      await ghost.first().waitFor({ timeout: 15_000 });
+      break;
     } catch {
-      // What is looked for is being drawn anew.
-    }
-    await page.waitForTimeout(50);
-  }
-  throw new Error(`waited in vain for ${what}`);
-};
-const shot = (name) => page.screenshot({ path: path.join(values.out, `${name}.png`) });
-
-const editorOf = (file) => page.locator(`.monaco-editor[data-uri$="${file}"]`);
-/** The text that is on the screen. */
-const text = async (file) =>
-  (await editorOf(file).locator('.view-lines').innerText()).replaceAll('\u00a0', ' ');
-/** The text on the disk after saving. */
-const saved = async (file) => {
-  await page.keyboard.press('Control+s');
-  return fs.readFileSync(path.join(current.workspace, file), 'utf8');
-};
-const palette = async (title) => {
-  for (let tries = 0; tries < 4; tries++) {
-    await page.keyboard.press('F1');
-    const input = page.locator('.quick-input-widget input');
-    await input.waitFor({ state: 'visible' });
-    await input.fill(`>${title}`);
-    try {
-      await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click({ timeout: 5000 });
-      return;
-    } catch {
-      await page.keyboard.press('Escape');
+      // The next character says more.
     }
   }
-  throw new Error(`the command palette has no ${title}`);
-};
-const openFile = async (file) => {
-  await page.keyboard.press('Control+p');
-  const input = page.locator('.quick-input-widget input');
-  await input.waitFor({ state: 'visible' });
-  await input.fill(file);
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: file }).first().waitFor();
-  await page.keyboard.press('Enter');
-  await editorOf(file).locator('.view-line').first().waitFor();
-};
-const clipboard = (content) => page.evaluate((content) => navigator.clipboard.writeText(content), content);
-
-/** Frames for the animation: one after each step that shows something. */
-let frame = 0;
-const record = async (milliseconds) => {
-  if (values.frames === undefined) return;
-  fs.mkdirSync(values.frames, { recursive: true });
-  await page.screenshot({ path: path.join(values.frames, `${String(frame++).padStart(3, '0')}-${milliseconds}.png`) });
-};
+  return ghost;
+}
 
 const steps = {
   async 'paste, select, light bulb, Apply suggestion'() {
@@ -100,8 +58,8 @@ const steps = {
     const item = page.locator('.action-widget').getByText('Apply suggestion', { exact: true });
     // A click is lost now and then while the menu is drawn anew: the whole step is done again.
     for (let tries = 0; ; tries++) {
-      await page.keyboard.press('Control+.');
       try {
+        await editorOf('menu.rs').locator('.lightBulbWidget, .codicon-gutter-lightbulb').first().click({ timeout: 3000 });
         await item.waitFor({ timeout: 3000 });
         await shot('menu');
         await record(1200);
@@ -139,6 +97,35 @@ const steps = {
     await until('one undo step', async () => (await saved('clipboard.rs')) === ORIGINAL);
   },
 
+  async 'each change is kept and undone by keyboard and by mouse'() {
+    await openFile('two.rs');
+    const undos = editorOf('two.rs').locator('.codelens-decoration').getByText('Undo', { exact: true });
+    const left = (count) => until(`${count} changes`, async () => (await undos.count()) === count);
+    const apply = async () => {
+      await clipboard(TWO.map(([from, to]) => `<<<<<<< SEARCH\n${from}\n=======\n${to}\n>>>>>>> REPLACE\n`).join(''));
+      await page.keyboard.press('Control+Alt+v');
+      await left(2);
+      await page.keyboard.press('Control+Home');
+    };
+    const is = (what, changes) =>
+      until(what, async () => (await saved('two.rs')) === changes.reduce((text, [from, to]) => text.replace(from, to), NUMBERS));
+    await apply();
+    await page.keyboard.press('Control+Alt+Enter');
+    await left(1);
+    await page.keyboard.press('Control+Alt+Backspace');
+    await left(0);
+    await is('the first change alone', TWO.slice(0, 1));
+    await page.keyboard.press('Control+z');
+    await page.keyboard.press('Control+z');
+    await is('the file as it was', []);
+    await apply();
+    await undos.first().click();
+    await left(1);
+    await page.keyboard.press('Control+Shift+Alt+Enter');
+    await left(0);
+    await is('the second change alone', TWO.slice(1));
+  },
+
   async 'what Redraft is not sure of opens the refactor preview'() {
     await openFile('unsure.rs');
     // Two functions of the same name in two places: which one is meant?
@@ -156,28 +143,28 @@ const steps = {
   },
 
   async 'ghost text is shown and accepted with Tab'() {
-    await openFile('ghost.rs');
-    await page.keyboard.press('Control+End');
-    await page.keyboard.press('ArrowUp');
-    await page.keyboard.press('ArrowUp');
-    await page.keyboard.press('End');
-    await record(700);
-    const ghost = editorOf('ghost.rs').locator('.ghost-text, .ghost-text-decoration');
-    // The model may not be sure after the first character.
-    for (const key of 'a -') {
-      await page.keyboard.type(key);
-      try {
-        await ghost.first().waitFor({ timeout: 15_000 });
-        break;
-      } catch {
-        // The next character says more.
-      }
-    }
+    const shown = await startTyping('ghost.rs');
     await shot('ghost');
     await record(1500);
     await page.keyboard.press('Tab');
     await record(1200);
     await until('the accepted text', async () => (await saved('ghost.rs')).includes('    a - b\n'));
+    await until('no ghost text', async () => (await shown.count()) === 0);
+  },
+
+  async 'ghost text is accepted by word, and dropped with Esc'() {
+    const shown = await startTyping('words.rs');
+    const before = await saved('words.rs');
+    await page.keyboard.press('Control+ArrowRight');
+    await until('a word more', async () => {
+      const now = await saved('words.rs');
+      return now.length > before.length && now.startsWith(before.slice(0, -'\n}\n'.length));
+    });
+    await shown.first().waitFor();
+    const word = await saved('words.rs');
+    await page.keyboard.press('Escape');
+    await until('no ghost text', async () => (await shown.count()) === 0);
+    if ((await saved('words.rs')) !== word) throw new Error(await saved('words.rs'));
   },
 };
 
@@ -203,95 +190,34 @@ const stepsWithModel = {
     await until('the end', async () => (await item.count()) === 0);
     if ((await saved('long.rs')) !== before) throw new Error('a cancelled apply has changed the file');
   },
+
+  async 'the marks grow, and Esc cancels'() {
+    await openFile('long.rs');
+    const before = await saved('long.rs');
+    await clipboard(COUNTER_SNIPPET);
+    await page.keyboard.press('Control+Alt+v');
+    const sizes = [];
+    await until('marks that grow', async () => {
+      const size = await page.evaluate(
+        () =>
+          [...document.querySelectorAll('.view-overlays .cdr')].filter(
+            (part) => part.className.includes('ced-') && getComputedStyle(part).borderLeftWidth === '2px',
+          ).length,
+      );
+      if (size > 0 && size > (sizes.at(-1) ?? 0)) sizes.push(size);
+      return sizes.length >= 3;
+    });
+    await page.keyboard.press('Escape');
+    const item = page.locator('.statusbar-item', { hasText: 'tokens/s' });
+    await until('the end', async () => (await item.count()) === 0);
+    if ((await saved('long.rs')) !== before) throw new Error('a cancelled apply has changed the file');
+  },
 };
-
-async function withWorkbench(options, files, run) {
-  current = await startCodeServer({ editors: values.editors, vsix: values.vsix, ...options });
-  for (const [name, content] of Object.entries(files)) fs.writeFileSync(path.join(current.workspace, name), content);
-  const { browser, page: opened } = await startBrowser(current.base);
-  page = opened;
-  try {
-    await page.goto(workbench(current.base, current.workspace, []));
-    await page.waitForSelector('.monaco-workbench', { timeout: 60_000 });
-    await page.locator('.statusbar-item', { hasText: 'Redraft' }).first().waitFor({ timeout: 60_000 });
-    await run();
-  } catch (error) {
-    await shot('ui-failed');
-    throw error;
-  } finally {
-    await browser.close();
-    current.stop();
-  }
-}
-
-/** A hub on this machine with the one model file that the tests have, handed out slowly enough to be watched. */
-async function slowHub(file) {
-  const size = fs.statSync(file).size;
-  const server = http.createServer((request, response) => {
-    const asked = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
-    const from = Number(asked?.[1] ?? 0);
-    const to = Math.min(Number(asked?.[2] || size - 1), size - 1);
-    response.writeHead(asked === null ? 200 : 206, {
-      'content-length': to - from + 1,
-      'accept-ranges': 'bytes',
-      etag: '"model"',
-      ...(asked === null ? {} : { 'content-range': `bytes ${from}-${to}/${size}` }),
-    });
-    if (request.method === 'HEAD') return response.end();
-    const stream = fs.createReadStream(file, { start: from, end: to, highWaterMark: 1 << 20 });
-    stream.on('data', (chunk) => {
-      stream.pause();
-      response.write(chunk);
-      setTimeout(() => stream.resume(), 60);
-    });
-    stream.on('end', () => response.end());
-    response.on('close', () => stream.destroy());
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
-
-/** The first start on a machine without a model: the walkthrough, and the fetch with its progress. */
-async function firstStart() {
-  const cache = process.env.REDRAFT_CACHE ?? path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'redraft');
-  const model = fs.readdirSync(path.join(cache, 'models')).find((name) => /smollm2.*\.gguf$/i.test(name));
-  const hub = await slowHub(path.join(cache, 'models', model));
-  const empty = fs.mkdtempSync(path.join(os.tmpdir(), 'redraft-cache-'));
-  process.env.REDRAFT_CACHE = empty;
-  process.env.HF_ENDPOINT = `http://127.0.0.1:${hub.address().port}`;
-  try {
-    await withWorkbench({ settings: { 'redraft.model.name': 'smollm2-135m' } }, {}, async () => {
-      await page.getByText('Get started with Redraft').first().waitFor();
-      await page.locator('.monaco-button', { hasText: 'Fetch the model' }).first().click();
-      const progress = page.locator('.notification-toast, .statusbar-item', { hasText: / of \d+ MB/ });
-      await progress.first().waitFor();
-      await shot('walkthrough');
-      await page.locator('.notification-toast', { hasText: 'is ready' }).first().waitFor({ timeout: 120_000 });
-    });
-  } finally {
-    hub.close();
-    fs.rmSync(empty, { recursive: true, force: true });
-    delete process.env.REDRAFT_CACHE;
-    delete process.env.HF_ENDPOINT;
-  }
-}
 
 const unsure = `struct Left {\n    count: u32,\n}\n\nimpl Left {\n    fn new() -> Self {\n        Self { count: 0 }\n    }\n\n    fn size(&self) -> u32 {\n        self.count\n    }\n\n    fn clear(&mut self) {\n        self.count = 0;\n    }\n}\n`;
 const ghost = 'pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    \n}\n';
-const files = { 'ghost.rs': ghost, 'menu.rs': ORIGINAL, 'clipboard.rs': ORIGINAL, 'long.rs': LONG, 'unsure.rs': unsure };
-const failed = [];
-const attempt = async (name, run) => {
-  if (values.only !== undefined && !name.includes(values.only)) return;
-  const started = Date.now();
-  try {
-    await run();
-    console.log(`ok   ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed.push(name);
-    console.log(`FAIL ${name}: ${error.stack}`);
-    await shot(`ui-failed-${failed.length}`).catch(() => undefined);
-  }
-};
+const words = 'pub fn multiply_and_add(a: u32, b: u32, c: u32) -> u32 {\n    a * b + c\n}\n\npub fn multiply_and_subtract(a: u32, b: u32, c: u32) -> u32 {\n    \n}\n';
+const files = { 'ghost.rs': ghost, 'words.rs': words, 'two.rs': NUMBERS, 'menu.rs': ORIGINAL, 'clipboard.rs': ORIGINAL, 'long.rs': LONG, 'unsure.rs': unsure };
 for (const [group, more] of [
   [steps, {}],
   [stepsWithModel, { 'redraft.apply.route': 'model' }],
@@ -300,6 +226,6 @@ for (const [group, more] of [
     for (const [name, step] of Object.entries(group)) await attempt(name, step);
   }).catch((error) => failed.push(String(error)));
 }
-await attempt('the first start shows the walkthrough and the progress of the fetch', firstStart);
+await runStarts();
 console.log(failed.length === 0 ? 'PASS' : `FAIL ${failed.join('; ')}`);
 process.exit(failed.length === 0 ? 0 : 1);

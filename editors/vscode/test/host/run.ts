@@ -7,6 +7,7 @@ import ORIGINAL from '../../../sample/counter.rs';
 import EXPECTED from '../../../sample/edited.rs';
 import SNIPPET from '../../../sample/snippet.rs';
 import type { Api } from '../../src/extension';
+import type { Applying } from '../../src/protocol';
 
 let api: Api;
 let count = 0;
@@ -112,6 +113,15 @@ const tests: Record<string, () => Promise<void>> = {
     }
   },
 
+  async 'a reply from the clipboard goes to the file that it names'() {
+    const target = await open(ORIGINAL);
+    const here = await open(ORIGINAL);
+    await vscode.env.clipboard.writeText(`In \`${path.basename(target.document.uri.fsPath)}\`:\n\n\`\`\`rust\n${SNIPPET}\`\`\`\n`);
+    await vscode.commands.executeCommand('redraft.applyFromClipboard');
+    assert.equal(target.document.getText(), EXPECTED);
+    assert.equal(here.document.getText(), ORIGINAL);
+  },
+
   async 'changes are kept and undone by hunk and as a whole'() {
     const numbers = Array.from({ length: 40 }, (_, n) => `let value${n} = ${n};`).join('\n') + '\n';
     const changed = numbers.replace('value5 = 5', 'value5 = 55').replace('value30 = 30', 'value30 = 33');
@@ -153,10 +163,21 @@ const tests: Record<string, () => Promise<void>> = {
     await configure('apply.route', 'model');
     const editor = await open(ORIGINAL);
     await vscode.env.clipboard.writeText(SNIPPET);
+    const view = api.applying;
+    const update = view.update.bind(view);
+    const seen: Applying[] = [];
+    view.update = (news): void => {
+      seen.push(news);
+      update(news);
+    };
     await vscode.commands.executeCommand('redraft.applyFromClipboard');
+    view.update = update;
     assert.equal(editor.document.getText(), EXPECTED);
-    assert.ok(api.applying.shownSpeed > 0, 'the status bar showed tokens a second');
-    assert.ok(api.applying.mostHunks > 0, 'the change was shown before it landed');
+    assert.ok(view.shownSpeed > 0, 'the status bar showed tokens a second');
+    assert.ok(view.mostHunks > 0, 'the change was shown before it landed');
+    const ends = seen.flatMap(({ verified }) => (verified === null ? [] : [verified.end.line]));
+    assert.deepEqual(ends, [...ends].sort((a, b) => a - b), 'what is verified grows');
+    assert.ok(new Set(ends).size > 1, `what is verified grows: ${ends.join(' ')}`);
   },
 
   async 'an apply is cancelled and the file stays as it is'() {
