@@ -18,6 +18,14 @@ vim.lsp.handlers['window/showMessageRequest'] = function(_, params)
   return params.actions[1]
 end
 
+-- A clipboard, which a machine without a screen does not have by itself.
+local clipboard = { {}, 'v' }
+vim.g.clipboard = {
+  name = 'test',
+  copy = { ['+'] = function(lines, kind) clipboard = { lines, kind } end, ['*'] = function() end },
+  paste = { ['+'] = function() return clipboard end, ['*'] = function() return { {}, 'v' } end },
+}
+
 local function buffer() return table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\n') .. '\n' end
 
 local function wait_for(what, condition, seconds)
@@ -65,9 +73,10 @@ local tests = {
     expect(EXPECTED)
     undone(ORIGINAL)
   end },
-  { 'the unnamed register or the clipboard', function()
+  { 'the clipboard', function()
     open(ORIGINAL)
-    vim.fn.setreg(vim.fn.has('clipboard') == 1 and '+' or '"', SNIPPET)
+    vim.fn.setreg('+', SNIPPET)
+    vim.fn.setreg('"', 'not this')
     vim.cmd('RedraftApply')
     expect(EXPECTED)
   end },
@@ -126,18 +135,24 @@ local tests = {
   { 'the model writes, with its progress and the change shown before it lands', function()
     settings({ apply = { route = 'model' } })
     open(ORIGINAL)
-    local seen = 0
+    local seen, verified = 0, {}
     local view = require('redraft.view')
     local applying = view.applying
     view.applying = function(news)
       applying(news)
-      seen = math.max(seen, #marks('applying'))
+      local all = marks('applying')
+      local numbered = vim.tbl_filter(function(mark) return mark[4].number_hl_group ~= nil end, all)
+      if news.phase ~= 'done' and #numbered ~= verified[#verified] then table.insert(verified, #numbered) end
+      seen = math.max(seen, #all - #numbered)
     end
     vim.fn.setreg('a', SNIPPET)
     vim.cmd('RedraftApply a')
     expect(EXPECTED)
     view.applying = applying
-    assert(seen > 0, 'nothing was shown while the model wrote')
+    assert(seen > 0, 'the change was not shown while the model wrote')
+    local sorted = vim.deepcopy(verified)
+    table.sort(sorted)
+    assert(#verified > 1 and vim.deep_equal(verified, sorted), 'what is verified grows: ' .. vim.inspect(verified))
     wait_for('the end of progress', function() return #progress > 0 and progress[#progress].kind == 'end' end)
     local speeds = vim.tbl_filter(function(value) return (value.message or ''):find('tokens/s') end, progress)
     assert(#speeds > 0, 'no speed in ' .. vim.inspect(progress))
@@ -163,8 +178,14 @@ local tests = {
     vim.api.nvim_win_set_cursor(0, { 6, 4 })
     -- Keys cannot be waited for in a script: a timer presses them while the editor is in insert mode.
     local timer, tries, accepted = assert(vim.uv.new_timer()), 0, false
+    local grey = {}
     timer:start(1000, 250, vim.schedule_wrap(function()
       tries = tries + 1
+      for _, space in ipairs({ 'redraft.ghost', 'nvim.lsp.inline_completion' }) do
+        for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace(space), 0, -1, { details = true })) do
+          if mark[4].virt_text then grey[#grey + 1] = mark[4].virt_text[1][1] end
+        end
+      end
       accepted = accepted or buffer():find('    a %- b\n') ~= nil
       if accepted or tries > 160 then
         timer:stop()
@@ -178,6 +199,7 @@ local tests = {
     vim.api.nvim_feedkeys('A', 'xt!', false)
     timer:stop()
     assert(accepted, buffer())
+    assert(#grey > 0 and ('a - b'):find(vim.trim(grey[1]), 1, true), 'what was shown: ' .. vim.inspect(grey))
   end },
   { 'the status and the speed are told', function()
     notices = {}
@@ -199,12 +221,34 @@ local tests = {
     wait_for('the log', function() return vim.api.nvim_buf_get_name(0):find('lsp%.log$') end)
     assert(buffer():find('nothing.gguf does not exist'), buffer())
   end },
-  { 'checkhealth and the help file', function()
-    vim.cmd('checkhealth redraft')
-    local report = buffer()
+  { 'checkhealth says what is there, and what is missing', function()
+    local function health()
+      vim.cmd('checkhealth redraft')
+      return buffer()
+    end
+    local report = health()
     assert(report:find('running, for') and report:find('model qwen2.5%-coder%-0.5b') and not report:find('ERROR'), report)
-    vim.cmd('help :RedraftApply')
-    assert(vim.api.nvim_buf_get_name(0):find('redraft.txt'))
+    vim.env.REDRAFT_CACHE = vim.fn.tempname()
+    report = health()
+    assert(report:find('no model is on this machine') and report:find(':RedraftFetchModel'), report)
+    vim.env.REDRAFT_CACHE = nil
+    local started_with = require('redraft').started_with
+    if vim.lsp.config then
+      vim.lsp.config('redraft', { cmd = { 'redraft-that-is-not-there', 'lsp' } })
+    else
+      started_with.cmd = { 'redraft-that-is-not-there', 'lsp' }
+    end
+    report = health()
+    assert(report:find('ERROR') and report:find('redraft%-that%-is%-not%-there is not a program on PATH'), report)
+  end },
+  { 'the help file has every command', function()
+    for name in pairs(vim.api.nvim_get_commands({})) do
+      if vim.startswith(name, 'Redraft') then
+        vim.cmd('help :' .. name)
+        assert(vim.api.nvim_buf_get_name(0):find('redraft.txt'), name)
+        assert(vim.fn.getline('.'):find('*:' .. name .. '*', 1, true), name)
+      end
+    end
   end },
 }
 
