@@ -12,18 +12,18 @@ use super::{Evidence, Merge};
 ///
 /// | from | landed % | right % |
 /// |---|---|---|
-/// | 0.93 | 90.2 | 98.8 |
-/// | 0.955 | 87.5 | 99.1 |
-/// | 0.97 | 84.4 | 99.3 |
-/// | 0.98 | 80.2 | 99.5 |
-/// | 0.985 | 76.1 | 99.5 |
+/// | 0.93 | 91.2 | 98.8 |
+/// | 0.955 | 88.1 | 99.2 |
+/// | 0.97 | 85.0 | 99.5 |
+/// | 0.98 | 80.6 | 99.6 |
+/// | 0.985 | 76.9 | 99.6 |
 pub const SURE: f64 = 0.97;
 
 /// No reading comes near: what the margin of a suggestion with one reading counts as, and the most that any counts.
 const CLEAR: f64 = 6.0;
 
 /// What each further view costs that leads to another merge, in the order of `Costs::views`.
-const DISSENT: [f64; 11] = [0.03, -0.73, -0.01, -1.30, -0.55, -0.66, 0.28, -0.19, -0.19, 1.25, -0.99];
+const DISSENT: [f64; 11] = [-0.03, -0.65, -0.05, -1.01, -0.42, -0.68, 0.30, -0.18, -0.15, 1.21, -0.82];
 
 /// How likely a merge of a suggestion that is the file already is right.
 const UNCHANGED: f64 = 0.99;
@@ -43,26 +43,27 @@ fn whether(is: bool) -> f64 {
 /// How well a reading compares with others of the same suggestion; the numbers mean something only against each other.
 fn standing(e: &Evidence) -> f64 {
     // The votes of the views, and against them what a wrong reading leaves behind.
-    let mut score = 4.91 * e.agreement;
-    score -= 1.76 * whether(e.usual);
-    score += 0.37 * capped(e.doubled, 2);
-    score -= 3.25 * capped(e.broken, 2);
-    score -= 1.36 * whether(e.unbalanced);
-    score -= 1.21 * capped(e.hanging, 1);
+    let mut score = 4.53 * e.agreement;
+    score -= 1.63 * whether(e.usual);
+    score += 0.36 * capped(e.doubled, 2);
+    score -= 3.06 * capped(e.broken, 2);
+    score -= 1.57 * whether(e.unbalanced);
+    score -= 1.27 * capped(e.hanging, 1);
     // Where there are no markers, most edits touch a gap.
-    let (one_sided, edge) = if e.markers { (-1.44, -1.82) } else { (-1.96, -0.20) };
+    let (one_sided, edge) = if e.markers { (-1.60, -1.87) } else { (-1.98, -0.16) };
     score += one_sided * capped(e.one_sided, 2) + edge * capped(e.edge_edits, 2);
-    score -= 0.40 * capped(e.weak_edits, 2);
-    score -= 0.53 * capped(e.floating, 2);
-    score -= 0.43 * log(e.copied);
-    score -= 1.50 * log(e.copied_once);
-    score += 1.25 * log(e.inserted);
-    score -= 0.75 * log(e.deleted);
-    score += 0.39 * log(e.changed);
-    score += 0.31 * capped(e.gone, 3);
-    score -= 1.11 * capped(e.gone_unshown, 2);
-    score -= 0.58 * capped(e.renamed, 2);
-    score -= 0.92 * capped(e.bared, 2);
+    score -= 0.42 * capped(e.weak_edits, 2);
+    score -= 0.50 * capped(e.floating, 2);
+    score -= 0.40 * log(e.copied);
+    score -= 1.39 * log(e.copied_once);
+    score += 1.22 * log(e.inserted);
+    score -= 0.55 * log(e.deleted);
+    score += 0.45 * log(e.changed);
+    score -= 0.94 * capped(e.gone_unshown, 2);
+    score -= 0.08 * capped(e.renamed, 2);
+    score -= 0.77 * capped(e.bared, 2);
+    // An import goes with its last use and not before.
+    score -= 2.21 * capped(e.orphaned, 3) + 2.38 * capped(e.missing, 3);
     score
 }
 
@@ -72,36 +73,37 @@ fn of(e: &Evidence, margin: f64) -> f64 {
         return UNCHANGED;
     }
     let thin = 1.0 - (e.anchors as f64 / e.rows.max(1) as f64).min(1.0);
-    let mut score = 2.61 + 2.85 * margin.clamp(-CLEAR, CLEAR) / CLEAR;
+    let mut score = 3.08 + 2.65 * margin.clamp(-CLEAR, CLEAR) / CLEAR;
     for (view, weight) in DISSENT.iter().enumerate() {
         score += weight * whether(e.dissent >> view & 1 == 1);
     }
-    score += 0.32 * capped(e.readings.saturating_sub(1), 5);
-    score -= 0.44 * e.cost.max(0.0).ln_1p();
-    score -= 1.92 * capped(e.broken, 2);
-    score -= 1.95 * whether(e.unbalanced);
-    score -= 0.80 * capped(e.hanging, 1);
-    let (one_sided, edge) = if e.markers { (-0.56, -1.35) } else { (-0.10, -0.61) };
+    score += 0.17 * capped(e.readings.saturating_sub(1), 5);
+    score -= 0.35 * e.cost.max(0.0).ln_1p();
+    score -= 1.89 * capped(e.broken, 2);
+    score -= 1.83 * whether(e.unbalanced);
+    score -= 0.85 * capped(e.hanging, 1);
+    let (one_sided, edge) = if e.markers { (-0.72, -1.25) } else { (-0.46, -0.67) };
     score += one_sided * capped(e.one_sided, 2) + edge * capped(e.edge_edits, 2);
-    score -= 0.18 * capped(e.weak_edits, 2);
-    score += 0.31 * capped(e.floating, 2);
-    score -= 0.44 * log(e.copied);
-    score -= 0.09 * log(e.copied_once);
-    score += 0.16 * capped(e.bared, 2);
-    score += 0.35 * log(e.inserted);
-    score -= 0.15 * log(e.deleted);
-    score -= 0.25 * whether(e.deleted == 0);
-    score += 0.15 * log(e.changed);
-    score += 0.08 * capped(e.renamed, 2);
-    score -= 0.77 * capped(e.gone_unshown, 2);
-    score -= 0.74 * thin;
-    score += 0.69 * whether(e.markers);
-    score -= 0.41 * whether(e.sloppy);
-    score -= 0.26 * capped(e.blocks.saturating_sub(1), 3);
+    score -= 0.17 * capped(e.weak_edits, 2);
+    score += 0.33 * capped(e.floating, 2);
+    score -= 0.34 * log(e.copied);
+    score -= 0.13 * log(e.copied_once);
+    score += 0.25 * capped(e.bared, 2);
+    score += 0.22 * log(e.inserted);
+    score -= 0.19 * log(e.deleted);
+    score -= 0.37 * whether(e.deleted == 0);
+    score += 0.22 * log(e.changed);
+    score += 0.23 * capped(e.renamed, 2);
+    score -= 0.76 * capped(e.gone_unshown, 2);
+    score -= 0.80 * thin;
+    score += 0.53 * whether(e.markers);
+    score -= 0.52 * whether(e.sloppy);
+    score -= 0.21 * capped(e.blocks.saturating_sub(1), 3);
     // Blank lines that the suggestion shows otherwise may be its edit.
-    score -= if e.sloppy { 0.93 } else { 1.04 } * log(e.respaced);
+    score -= if e.sloppy { 0.94 } else { 1.30 } * log(e.respaced);
     // Whitespace that differs is drift in a careless suggestion and may be the edit in another.
-    score -= if e.sloppy { 0.0 } else { 0.71 } * log(e.drifted);
+    score -= if e.sloppy { 0.0 } else { 0.86 } * log(e.drifted);
+    score -= 1.01 * capped(e.missing, 2);
     1.0 / (1.0 + (-score).exp())
 }
 

@@ -57,9 +57,7 @@ pub struct Evidence {
     pub floating: usize,
     /// Edited stretches with only brackets and blank lines between them and a gap.
     pub weak_edits: usize,
-    /// Items of the file that go.
-    pub gone: usize,
-    /// Of these, items of which the suggestion does not show both neighbours side by side.
+    /// Items of the file that go although the suggestion does not show both neighbours side by side.
     pub gone_unshown: usize,
     /// Headers that stand in place of another item's.
     pub renamed: usize,
@@ -71,6 +69,10 @@ pub struct Evidence {
     pub bared: usize,
     /// Places where the syntax tree is broken and was not before.
     pub broken: usize,
+    /// Imports that are kept although the edit takes their last use.
+    pub orphaned: usize,
+    /// Names that are used although the edit takes their import.
+    pub missing: usize,
     /// The price of the alignment.
     pub cost: f64,
 }
@@ -149,7 +151,7 @@ pub(super) fn count(file: &File<'_>, pieces: &[Piece], steps: &[Step], output: &
         .count();
     let names = Names::count(file, pieces, output);
     evidence.doubled = names.doubled();
-    (evidence.gone, evidence.gone_unshown) = names.gone(file, pieces, steps);
+    evidence.gone_unshown = names.gone_unshown(file, pieces, steps);
     for step in steps {
         if let Step::Change { row, at } = *step {
             evidence.changed += 1;
@@ -215,8 +217,8 @@ impl Names {
         self.0.values().filter(|counts| twice(counts)).count()
     }
 
-    /// The items that go, and of these the ones without a line that says something, on either side, before the next gap.
-    fn gone(&self, file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> (usize, usize) {
+    /// The items that go without a line that says something, on either side, before the next gap.
+    fn gone_unshown(&self, file: &File<'_>, pieces: &[Piece], steps: &[Step]) -> usize {
         let goes = |step: &Step| match step {
             Step::Delete { at } | Step::Change { at, .. } => file.lines[*at]
                 .header
@@ -225,7 +227,7 @@ impl Names {
             _ => false,
         };
         let says = |step: &Step| matches!(step, Step::Same { row, .. } if pieces[*row].line.weight > 0.5);
-        let (mut gone, mut unshown) = (0, 0);
+        let mut unshown = 0;
         let stretches: Vec<&[Step]> = steps.split(is_gap).collect();
         for (number, stretch) in stretches.iter().enumerate() {
             // At either end of the file there is nothing more to be shown.
@@ -236,13 +238,12 @@ impl Names {
                 stretch.iter().rposition(says)
             };
             for index in (0..stretch.len()).filter(|index| goes(&stretch[*index])) {
-                gone += 1;
                 let shown =
                     first.is_some_and(|first| first <= index) && last.is_some_and(|last| index < last);
                 unshown += usize::from(!shown);
             }
         }
-        (gone, unshown)
+        unshown
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::names::{defined_name, item_name, starts_item};
+use super::names::{assigned_name, defined_name, item_name, starts_item};
 
 /// What the aligner knows of one line.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Line {
             blank: trimmed.is_empty(),
             weight: weight(trimmed),
             item: starts_item(trimmed),
-            name: defined_name(trimmed).map(hash_token),
+            name: defined_name(trimmed).or_else(|| assigned_name(text)).map(hash_token),
             header: item_name(text).map(hash_token),
             first,
             tokens,

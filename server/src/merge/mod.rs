@@ -12,6 +12,7 @@ mod distances_tests;
 mod evidence;
 mod gaps;
 mod hunks;
+mod imports;
 #[cfg(test)]
 mod items_tests;
 mod lines;
@@ -141,10 +142,12 @@ fn merge_snippets(
         return Err(MergeError::NoPlace);
     }
     let grammar = Syntax::new(file.text, language);
+    let imports = imports::Imports::new(file.text, language);
     let build = |steps: &[align::Step], cost: f64| {
         let lines = snippet::assemble(file, &pieces, steps, sloppy);
         let mut evidence = evidence::count(file, &pieces, steps, &lines);
         evidence.broken = grammar.broken(&lines);
+        (evidence.orphaned, evidence.missing) = imports.compare(&lines);
         evidence.cost = cost;
         evidence.sloppy = sloppy;
         Merge { lines, reason: String::new(), confidence: 0.0, standing: 0.0, evidence }

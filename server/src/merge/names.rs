@@ -79,6 +79,16 @@ pub(super) fn defined_name(trimmed: &str) -> Option<&str> {
     typed_name(&words).filter(|_| trimmed.ends_with(['{', '(', ',', ')']))
 }
 
+/// The name in `name = value` and `name: Type = value` at the top of a file, where a name is seldom given two values.
+pub(super) fn assigned_name(line: &str) -> Option<&str> {
+    let end = line.find(|c: char| !(c.is_alphanumeric() || c == '_'))?;
+    let (name, rest) = line.split_at(end);
+    let (before, value) = rest.split_once('=')?;
+    let before = before.trim();
+    let typed = before.is_empty() || (before.starts_with(':') && !before.ends_with(['!', '<', '>', '+']));
+    (is_word(name) && typed && !value.starts_with(['=', '>', '~'])).then_some(name)
+}
+
 /// The name in `static int name(`.
 fn typed_name<'a>(words: &[&'a str]) -> Option<&'a str> {
     let open = words.iter().position(|word| *word == "(")?;

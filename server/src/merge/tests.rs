@@ -418,3 +418,56 @@ fn a_blank_line_more_is_an_edit_however_careless_the_suggestion() {
     let code = "a = first()\nb = second()\n\nc = third()\nd = fifth()\ne = last()\n";
     check("python", before, &said(code), code);
 }
+
+const ORDERS: &str = "\
+import json
+import os
+
+from shop.prices import price_of, tax_of
+
+LIMIT = 3
+
+
+def load(path):
+    with open(os.path.join(path, 'orders.json')) as file:
+        return json.load(file)
+
+
+def total(order):
+    return price_of(order) + tax_of(order)
+";
+
+#[test]
+fn an_import_that_is_not_shown_goes_if_the_edit_takes_its_last_use() {
+    let suggestion = "\
+```python
+import json
+
+from shop.prices import price_of, tax_of
+```
+
+```python
+def load(path):
+    with open(f'{path}/orders.json') as file:
+        return json.load(file)
+```
+";
+    let after = ORDERS
+        .replace("import os\n", "")
+        .replace("os.path.join(path, 'orders.json')", "f'{path}/orders.json'");
+    check("python", ORDERS, suggestion, &after);
+}
+
+#[test]
+fn an_import_that_is_not_shown_stays_if_it_is_still_used() {
+    let suggestion = "\
+```python
+import json
+
+from shop.prices import price_of, tax_of
+
+LIMIT = 5
+```
+";
+    check("python", ORDERS, suggestion, &ORDERS.replace("LIMIT = 3", "LIMIT = 5"));
+}
