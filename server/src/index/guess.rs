@@ -41,20 +41,42 @@ pub(super) enum Guess {
         /// The field.
         field: String,
     },
+    /// A module, by the last name of its path.
+    Module(String),
 }
 
-/// What stands before the dot that the cursor is behind, and what of the member's name is there. `start` is where the
-/// scope begins, `container` the type whose member the cursor is in.
+/// What the cursor stands behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Receiver {
+    /// What it may be.
+    pub(super) guess: Guess,
+    /// Whether it is a value; otherwise the type or module itself.
+    pub(super) of_value: bool,
+    /// What of the member's name is there.
+    pub(super) prefix: String,
+}
+
+/// What stands before the dot that the cursor is behind. `start` is where the scope begins, `container` the type whose
+/// member the cursor is in, `is_imported` says whether an import names something.
 pub(super) fn receiver(
     text: &str,
     start: usize,
     cursor: usize,
     container: Option<&str>,
-) -> Option<(Guess, String)> {
+    is_imported: &dyn Fn(&str) -> bool,
+) -> Option<Receiver> {
     let before = text.get(start..cursor)?;
     let prefix_at = word_start(before);
     let (prefix, before) = (before[prefix_at..].to_owned(), &before[..prefix_at]);
+    let path = before.trim_end().ends_with("::");
     let before = strip_access(before)?;
+    let name = last_word(before);
+    let is_name = !name.is_empty() && !is_type(name) && !["self", "this", "Self", "cls"].contains(&name);
+    let undeclared = || declared(name, &before[..before.len() - name.len()]).is_none();
+    if is_name && (path || is_imported(name) && undeclared()) {
+        return Some(Receiver { guess: Guess::Module(name.to_owned()), of_value: false, prefix });
+    }
+    let of_value = !path && !is_type(name);
     let guess = if before.ends_with(')') {
         let called = before[..matching_open(before)?].trim_end();
         let name = &called[word_start(called)..];
@@ -77,7 +99,7 @@ pub(super) fn receiver(
         }
     };
     let empty = matches!(&guess, Guess::Type(name) | Guess::ReturnOf(name) if name.is_empty());
-    (!empty).then_some((guess, prefix))
+    (!empty).then_some(Receiver { guess, of_value, prefix })
 }
 
 /// Takes the dot, arrow or colons off the end, with a question mark before them.
@@ -252,8 +274,9 @@ mod tests {
     fn check(text: &str, expected: Option<(Guess, &str)>) {
         let cursor = text.find("$0").unwrap();
         let text = text.replacen("$0", "", 1);
-        let found = receiver(&text, 0, cursor, Some("Own"));
-        assert_eq!(found, expected.map(|(guess, prefix)| (guess, prefix.to_owned())), "{text}");
+        let found = receiver(&text, 0, cursor, Some("Own"), &|name| name == "things");
+        let found = found.as_ref().map(|found| (found.guess.clone(), found.prefix.as_str()));
+        assert_eq!(found, expected, "{text}");
     }
 
     fn of_type(name: &str) -> Guess {
@@ -286,6 +309,15 @@ mod tests {
         check("self.pu$0", Some((of_type("Own"), "pu")));
         check("this.$0", Some((of_type("Own"), "")));
         check("Self::pu$0", Some((of_type("Own"), "pu")));
+    }
+
+    #[test]
+    fn a_module_is_named_by_its_path_or_an_import() {
+        for text in ["a::things::$0", "x = things.$0"] {
+            check(text, Some((Guess::Module("things".to_owned()), "")));
+        }
+        check("things = Queue()\nthings.$0", Some((of_type("Queue"), "")));
+        check("other.$0", None);
     }
 
     #[test]

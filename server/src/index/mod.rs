@@ -9,6 +9,7 @@
 mod chosen;
 mod folder;
 mod guess;
+mod members;
 mod recent;
 mod record;
 mod related;
@@ -36,6 +37,7 @@ pub use chosen::Chosen;
 pub use folder::Refreshed;
 pub use recent::Visit;
 pub use related::{Query, Reason, Snippet};
+pub(crate) use symbol::container;
 pub use symbol::{Symbol, symbols};
 pub(crate) use walk::is_indexed;
 

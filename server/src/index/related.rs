@@ -11,6 +11,7 @@ use std::sync::Arc;
 use redraft_grammars::{ItemKind, Language, Tree};
 
 use super::guess::{self, Guess};
+use super::members::{self, Wanted, head_line};
 use super::record::By;
 use super::scope::{Mention, Scope};
 use super::source::{Candidate, Sources};
@@ -20,8 +21,6 @@ use super::symbol::{Symbol, container};
 const COMMON: usize = 24;
 /// Files that are read for one name.
 const READ_PER_NAME: usize = 3;
-/// Members that are listed of a type.
-const MAX_MEMBERS: usize = 24;
 /// What is worth less is left out.
 const MIN_VALUE: f32 = 0.03;
 
@@ -45,7 +44,7 @@ pub struct Query<'q> {
 /// Why a snippet may be of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
-    /// Members of the type before the dot.
+    /// Members of the type before the dot, or of the module before the colons.
     Member,
     /// The scope speaks of it.
     Mentioned,
@@ -152,12 +151,15 @@ impl Search<'_> {
     /// The files in which a key occurs that are most likely meant, with how likely, and how many files there are.
     fn files(&self, by: By<'_>, name: &str, qualifier: Option<&str>) -> (Vec<(f32, Candidate)>, usize) {
         let (candidates, count) = self.sources.find(by, self.query.language, self.query.path);
-        let mut rated: Vec<(f32, Candidate)> = candidates
-            .into_iter()
-            .map(|candidate| (self.affinity(&candidate, name, qualifier), candidate))
-            .collect();
+        (self.rated(candidates, name, qualifier), count)
+    }
+
+    /// Files with how likely they are meant, the likeliest first.
+    fn rated(&self, files: Vec<Candidate>, name: &str, qualifier: Option<&str>) -> Vec<(f32, Candidate)> {
+        let rate = |candidate: Candidate| (self.affinity(&candidate, name, qualifier), candidate);
+        let mut rated: Vec<(f32, Candidate)> = files.into_iter().map(rate).collect();
         rated.sort_by(|(a, left), (b, right)| b.total_cmp(a).then_with(|| left.path.cmp(&right.path)));
-        (rated, count)
+        rated
     }
 
     /// How likely a file is the one that is meant: 0.4 for any, about 1 in the same folder, 2 when imported.
@@ -253,10 +255,10 @@ impl Search<'_> {
         }
     }
 
-    /// The members of the type before the dot.
+    /// The members of the type or module that the cursor stands behind.
     fn receiver(&mut self) {
-        let Some((guess, prefix)) = &self.scope.receiver else { return };
-        let owner = match guess {
+        let Some(receiver) = &self.scope.receiver else { return };
+        let owner = match &receiver.guess {
             Guess::Type(name) => Some(name.clone()),
             Guess::ReturnOf(function) => self.look(By::Name(function), |symbols, at| {
                 let symbol = &symbols[at];
@@ -264,6 +266,7 @@ impl Search<'_> {
                 fits.then(|| guess::returned(&symbol.text)).flatten()
             }),
             Guess::FieldOf { owner, field } => self.field_type(owner, field),
+            Guess::Module(name) => return self.module(name, &receiver.prefix),
         };
         let Some(owner) = owner else { return };
         let (mut files, _) = self.files(By::Container(&owner), &owner, None);
@@ -271,9 +274,26 @@ impl Search<'_> {
         if self.scope.own_types.contains(&owner) {
             files.retain(|(_, candidate)| candidate.nearness >= 0.5);
         }
+        let wanted = Wanted { prefix: &receiver.prefix, of_value: receiver.of_value };
+        self.list(files, |symbols| members::of_type(symbols, &owner, wanted));
+    }
+
+    /// What the files define that code knows by a name.
+    fn module(&mut self, name: &str, prefix: &str) {
+        let candidates = self.sources.modules(name, self.query.language, self.query.path);
+        let files = self.rated(candidates, name, None);
+        self.list(files, |symbols| members::of_module(symbols, prefix));
+    }
+
+    /// Adds a list of each of the likeliest files.
+    fn list(
+        &mut self,
+        files: Vec<(f32, Candidate)>,
+        list: impl Fn(&[Symbol]) -> Option<(Range<u32>, String)>,
+    ) {
         for (number, (affinity, candidate)) in files.into_iter().take(READ_PER_NAME + 1).enumerate() {
             let symbols = self.symbols(&candidate);
-            let Some((lines, text)) = members(&symbols, &owner, prefix) else { continue };
+            let Some((lines, text)) = list(&symbols) else { continue };
             let value = 2.5 * affinity.min(1.6) / (1.0 + number as f32);
             self.add(Snippet { path: candidate.path, lines, text, value, reason: Reason::Member });
         }
@@ -383,44 +403,4 @@ fn within(head: &str, members: &[&str]) -> String {
         out += "\n}";
     }
     out
-}
-
-/// The line of a symbol's text that has its name.
-fn head_line(symbol: &Symbol) -> Option<&str> {
-    let name = symbol.type_name().unwrap_or(&symbol.name);
-    let mut lines = symbol.text.lines().filter(|line| !line.trim_start().starts_with(['/', '#', '@', '*']));
-    lines.find(|line| line.contains(name))
-}
-
-/// The members of a type in one file, those that begin as the user began to type first of all.
-fn members(symbols: &[Symbol], owner: &str, prefix: &str) -> Option<(Range<u32>, String)> {
-    let mut of_owner: Vec<usize> =
-        (0..symbols.len()).filter(|at| container(symbols, *at) == Some(owner)).collect();
-    let prefix = prefix.to_lowercase();
-    let begun = |at: &usize| symbols[*at].name.to_lowercase().starts_with(&prefix);
-    if of_owner.iter().any(begun) {
-        of_owner.retain(begun);
-    }
-    of_owner.truncate(MAX_MEMBERS);
-    let (first, last) = (*of_owner.first()?, *of_owner.last()?);
-    let mut text: Vec<String> = Vec::new();
-    let of_parent = of_owner.chunk_by(|a, b| symbols[*a].parent == symbols[*b].parent);
-    for group in of_parent {
-        let head = symbols[group[0]].parent.and_then(|parent| head_line(&symbols[parent as usize]));
-        let few = of_owner.len() <= MAX_MEMBERS / 3;
-        let texts: Vec<&str> =
-            group.iter().map(|at| &symbols[*at]).map(|s| if few { &s.text } else { bare(s) }).collect();
-        text.push(within(head.unwrap_or(owner), &texts));
-    }
-    Some((symbols[first].lines.start..symbols[last].lines.end, text.join("\n")))
-}
-
-/// A symbol's text without the comment above it.
-fn bare(symbol: &Symbol) -> &str {
-    let mut text = symbol.text.as_str();
-    while text.starts_with(['/', '#', '*']) {
-        let Some((_, rest)) = text.split_once('\n') else { break };
-        text = rest;
-    }
-    text
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use redraft_grammars::{Item, ItemKind, Language, Tree};
 
-use super::guess::{Guess, receiver};
+use super::guess::{Receiver, receiver};
 
 /// So much text on either side of the cursor counts, where the function around it is longer or there is none.
 const WINDOW: usize = 2500;
@@ -36,8 +36,8 @@ pub(super) struct Mention {
 pub(super) struct Scope {
     /// The heaviest first.
     pub(super) mentions: Vec<Mention>,
-    /// What the expression before the dot may be, and what of the member's name is there.
-    pub(super) receiver: Option<(Guess, String)>,
+    /// What the expression before the dot may be.
+    pub(super) receiver: Option<Receiver>,
     /// The names in each import.
     pub(super) imports: Vec<Vec<String>>,
     /// The type whose member the cursor is in.
@@ -108,7 +108,8 @@ impl Scope {
         }
         mentions.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.name.cmp(&b.name)));
         mentions.truncate(MAX_MENTIONS);
-        let receiver = receiver(text, window.start, cursor, container.as_deref());
+        let is_imported = |name: &str| imports.iter().flatten().any(|word| word == name);
+        let receiver = receiver(text, window.start, cursor, container.as_deref(), &is_imported);
         let own_types = items.iter().filter(|item| item.kind != ItemKind::Impl && holds_members(item.kind));
         let own_types = own_types.map(|item| super::symbol::base_name(&item.name).to_owned()).collect();
         Scope { mentions, receiver, imports, container, own_types }

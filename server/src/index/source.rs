@@ -193,6 +193,58 @@ impl Sources {
         (found, count)
     }
 
+    /// The files that code knows by a name, `super` and `crate` among them.
+    pub(super) fn modules(
+        &self,
+        name: &str,
+        language: Option<Language>,
+        asking: Option<&Path>,
+    ) -> Vec<Candidate> {
+        let own = self.own_parts(asking);
+        let extension = asking.and_then(Path::extension).unwrap_or_default().to_string_lossy();
+        let relative = match name {
+            "super" | "crate" => Some(above(own.as_deref().unwrap_or_default(), name == "crate", &extension)),
+            _ => None,
+        };
+        let mut found: Vec<Candidate> = Vec::new();
+        for (path, buffer) in &self.buffers {
+            if Some(path.as_path()) != asking && kin(language, Some(buffer.language)) {
+                let Some((root, below)) = self.split(path) else { continue };
+                let place = Where::Buffer(Arc::clone(buffer));
+                let candidate = Candidate::new(root, &below, own.as_deref(), place);
+                if relative.as_ref().map_or(candidate.stem() == name, |paths| paths.contains(&below)) {
+                    found.push(candidate);
+                }
+            }
+        }
+        for (number, folder) in self.folders.iter().enumerate() {
+            let table = folder.table();
+            let rows: Vec<u32> = match &relative {
+                Some(paths) => paths.iter().filter_map(|path| table.row(path)).collect(),
+                None => {
+                    // Names are compared before anything is made of them: there may be a hundred thousand.
+                    let likely = |row: &u32| {
+                        let file = table.name_of(*row);
+                        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+                        let dir = || table.dir_of(*row).trim_end_matches('/').ends_with(name);
+                        (stem == name || FOLDER_NAMES.contains(&stem) && dir())
+                            && kin(language, Language::from_path(file))
+                    };
+                    table.live_rows().filter(likely).take(MAX_FILES).collect()
+                }
+            };
+            for row in rows {
+                let place = Where::Folder(number, table.place(row));
+                let candidate = Candidate::new(&folder.root, &table.path_of(row), own.as_deref(), place);
+                let meant = relative.is_some() || candidate.stem() == name;
+                if meant && Some(candidate.path.as_path()) != asking && !self.is_open(&candidate.path) {
+                    found.push(candidate);
+                }
+            }
+        }
+        found
+    }
+
     /// The symbols of a candidate; none when the store has lost them.
     pub(super) fn symbols(&self, candidate: &Candidate) -> Arc<Vec<Symbol>> {
         match &candidate.place {
@@ -234,6 +286,25 @@ impl Sources {
         alike.truncate(SIBLINGS);
         alike
     }
+}
+
+/// Where the module above a file's own may be written, or the outermost one.
+fn above(own: &[String], outermost: bool, extension: &str) -> Vec<String> {
+    let module = match own {
+        [folder @ .., name] if FOLDER_NAMES.contains(&name.as_str()) => folder,
+        all => all,
+    };
+    let Some((_, above)) = module.split_last() else { return Vec::new() };
+    let file = |folder: &[String], name: &str| {
+        let parts = folder.iter().map(String::as_str).chain([name]);
+        format!("{}.{extension}", parts.collect::<Vec<_>>().join("/"))
+    };
+    if outermost {
+        let folders = (0..=above.len()).rev().map(|length| &above[..length]);
+        return folders.flat_map(|folder| ["lib", "main"].map(|name| file(folder, name))).collect();
+    }
+    let beside = above.split_last().map(|(name, folder)| file(folder, name));
+    beside.into_iter().chain(FOLDER_NAMES.map(|name| file(above, name))).collect()
 }
 
 /// Which share of their words two names have in common: `user_handler` and `order_handler` a third.
@@ -280,6 +351,15 @@ mod tests {
         assert_eq!(likeness("UserHandler", "user-handler"), 1.0);
         assert_eq!(likeness("queue", "stack"), 0.0);
         assert_eq!(likeness("", "é"), 0.0);
+    }
+
+    #[test]
+    fn the_module_above_is_known_by_its_path() {
+        let above = |path: &str, outermost| above(&parts(path), outermost, "rs");
+        assert_eq!(above("src/a/b.rs", false)[..2], ["src/a.rs", "src/a/mod.rs"]);
+        assert_eq!(above("src/a/mod.rs", false)[..3], ["src.rs", "src/mod.rs", "src/lib.rs"]);
+        assert_eq!(above("x/src/a/b.rs", true)[2..4], ["x/src/lib.rs", "x/src/main.rs"]);
+        assert!(above("lib.rs", false).is_empty());
     }
 
     #[test]

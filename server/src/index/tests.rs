@@ -78,7 +78,7 @@ const QUEUE: &str = "/// A queue.\npub struct Queue {\n    items: Vec<Item>,\n}\
 
 #[test]
 fn members_of_what_stands_before_the_dot_come_first() {
-    let members = "src/queue.rs: impl Queue {\n    /// Adds one.\n    pub fn push(&mut self, item: Item) -> usize\n    pub fn pop(&mut self) -> Option<Item>\n}";
+    let members = "src/queue.rs: impl Queue {\n    pub fn push(&mut self, item: Item) -> usize\n    pub fn pop(&mut self) -> Option<Item>\n}";
     let one = "src/queue.rs: impl Queue {\n    pub fn pop(&mut self) -> Option<Item>\n}";
     let files = [("src/queue.rs", QUEUE), ("src/other.rs", "pub struct Item;\n")];
     for (text, expected) in [
@@ -91,6 +91,28 @@ fn members_of_what_stands_before_the_dot_come_first() {
     ] {
         check(&files, "src/main.rs", text, &[expected]);
     }
+}
+
+#[test]
+fn items_of_the_module_before_the_colons_come_first() {
+    let files =
+        [("src/queue.rs", QUEUE), ("src/lib.rs", "mod queue;\npub(crate) fn run(\n    a: u8,\n) {}\n")];
+    let items = "src/queue.rs: pub fn open_queue(name: &str) -> Queue\npub struct Queue";
+    for (path, text, expected) in [
+        ("src/main.rs", "fn main() {\n    queue::$0\n}\n", items),
+        (
+            "src/main.rs",
+            "fn main() {\n    queue::open$0\n}\n",
+            "src/queue.rs: pub fn open_queue(name: &str) -> Queue",
+        ),
+        ("src/a/b.rs", "fn main() {\n    crate::$0\n}\n", "src/lib.rs: pub(crate) fn run(a: u8)"),
+        ("src/a.rs", "fn main() {\n    super::$0\n}\n", "src/lib.rs: pub(crate) fn run(a: u8)"),
+    ] {
+        check(&files, path, text, &[expected]);
+    }
+    let files = [("app/shop.py", "def sell(\n    item,\n):\n    pass\n\ndef _hidden():\n    pass\n")];
+    let text = "from app import shop\n\ndef main():\n    shop.$0\n";
+    check(&files, "app/main.py", text, &["app/shop.py: def sell(item):\ndef _hidden():"]);
 }
 
 #[test]

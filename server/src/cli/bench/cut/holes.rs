@@ -9,7 +9,7 @@ use super::Kind;
 /// Longest block in lines.
 const BLOCK: usize = 8;
 
-/// All holes of a kind. `is_elsewhere` says whether another file defines a name.
+/// All holes of a kind. `is_elsewhere` says whether another file defines what is called at the end of a text.
 pub(super) fn holes(
     kind: Kind,
     text: &str,
@@ -45,9 +45,9 @@ pub(super) fn holes(
             Kind::Argument => holes.extend(calls(content, from).filter(|hole| hole.len() >= 3)),
             Kind::Across | Kind::AcrossName => {
                 for hole in calls(content, from) {
-                    let callee = callee(&text[..hole.start]);
-                    let named = if kind == Kind::AcrossName { callee.len() + 1 } else { 0 };
-                    if is_elsewhere(callee) && !defines(content) {
+                    let called = &text[..hole.start];
+                    let named = if kind == Kind::AcrossName { callee(called).len() + 1 } else { 0 };
+                    if is_elsewhere(called) && !defines(content) {
                         holes.push(hole.start - named..line.end);
                     }
                 }
@@ -106,7 +106,8 @@ mod tests {
     #[track_caller]
     fn check(kind: Kind, expected: &[&str]) {
         let text = "// call it (now)\nfn area(w: u32) -> u32 {\n    let twice = grown(w, 2);\n\n    twice.pow(w)\n}\n";
-        let holes = holes(kind, text, Language::by_name("rust").unwrap(), &|name| name == "grown");
+        let holes =
+            holes(kind, text, Language::by_name("rust").unwrap(), &|before| before.ends_with(" grown("));
         let found: Vec<&str> = holes.into_iter().map(|hole| &text[hole]).collect();
         assert_eq!(found, expected);
     }

@@ -2,6 +2,7 @@
 //!
 //! The same folder, seed and options give the same tasks.
 
+mod elsewhere;
 mod holes;
 
 use std::collections::BTreeMap;
@@ -11,11 +12,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
-use redraft_grammars::{ItemKind, Language};
+use redraft_grammars::Language;
 
 use super::complete::{OtherText, Task};
 use super::random::Random;
 use crate::cli::{Exit, UsageError, print};
+use elsewhere::Elsewhere;
 
 /// The arguments of `redraft bench cut`.
 #[derive(ClapArgs)]
@@ -110,7 +112,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             // Two of a kind from a project, so that no project counts for much.
             for _ in 0..2 {
                 if tasks.len() < args.each {
-                    tasks.extend(cut(*kind, &name, &sources, args.least_lines..=args.lines, &mut random));
+                    let task = cut(*kind, &name, &sources, args.least_lines..=args.lines, &mut random);
+                    tasks.extend(task.filter(|task| tasks.iter().all(|other| other.id != task.id)));
                 }
             }
         }
@@ -135,8 +138,9 @@ fn cut(
     let usable = |source: &&Source| lines.contains(&source.text.lines().count());
     let candidates: Vec<&Source> = sources.iter().filter(usable).collect();
     let source = *some_one_of(&candidates, random)?;
-    let defined = if kind.is_across() { defined_elsewhere(source, sources) } else { BTreeMap::new() };
-    let holes = holes::holes(kind, &source.text, source.language, &|name| defined.contains_key(name));
+    let elsewhere = kind.is_across().then(|| Elsewhere::new(source, sources));
+    let definer = |before: &str| elsewhere.as_ref()?.definer(before);
+    let holes = holes::holes(kind, &source.text, source.language, &|before| definer(before).is_some());
     let hole = some_one_of(&holes, random)?.clone();
     let mut files = Vec::new();
     if kind.is_across() {
@@ -144,8 +148,7 @@ fn cut(
             Kind::AcrossName => hole.start + source.text[hole.clone()].find('(')? + 1,
             _ => hole.start,
         };
-        let callee = holes::callee(&source.text[..called]);
-        let definer = *defined.get(callee)?;
+        let definer = definer(&source.text[..called])?;
         let mut others: Vec<usize> = (0..sources.len())
             .filter(|other| *other != definer && sources[*other].path != source.path)
             .collect();
@@ -176,27 +179,6 @@ fn cut(
 /// One of these, if there are any.
 fn some_one_of<'t, T>(of: &'t [T], random: &mut Random) -> Option<&'t T> {
     (!of.is_empty()).then(|| random.one_of(of))
-}
-
-/// Functions and types that exactly one other file of the project defines, with that file.
-fn defined_elsewhere(source: &Source, sources: &[Source]) -> BTreeMap<String, usize> {
-    let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (number, other) in sources.iter().enumerate() {
-        let Some(tree) = other.language.parse(&other.text, None) else { continue };
-        for item in other.language.items(&tree, &other.text) {
-            let callable = matches!(item.kind, ItemKind::Function | ItemKind::Class | ItemKind::Struct);
-            if callable && item.name.len() > 3 {
-                found.entry(item.name).or_default().push(number);
-            }
-        }
-    }
-    found
-        .into_iter()
-        .filter_map(|(name, at)| match at.as_slice() {
-            [only] if sources[*only].path != source.path => Some((name, *only)),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The folders directly in `from`, in order; `from` itself where there are none.
