@@ -2,7 +2,7 @@
 //!
 //! The server, the commands and the benchmarks all come this way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redraft_model::prompt::OtherFile;
 
@@ -51,6 +51,16 @@ impl Context {
             }
         }
         files
+    }
+}
+
+/// A file's path in its workspace folder, as the model should see it, and the folder's name.
+pub fn shown_path(folders: &[PathBuf], path: &Path) -> (String, String) {
+    let inside = folders.iter().find_map(|folder| Some((path.strip_prefix(folder).ok()?, folder)));
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    match inside {
+        Some((path, folder)) => (path.to_string_lossy().into_owned(), name(folder).unwrap_or_default()),
+        None => (name(path).unwrap_or_default(), String::new()),
     }
 }
 

@@ -22,7 +22,7 @@ use redraft_model::Stats;
 use redraft_model::prompt::{FimPrompt, OtherFile};
 
 use brackets::Inside;
-pub use context::Context;
+pub use context::{Context, shown_path};
 pub use layout::Budget;
 use layout::Layout;
 use memory::{Found, Memory, Spot};

@@ -3,7 +3,6 @@
 //! A request that is overtaken by typing or by a newer request is answered at once, with nothing. The types of inline
 //! completion are our own, after the specification's version 3.18.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +21,9 @@ use tower_lsp::lsp_types::{
 
 use super::convert::{from_position, from_range, to_range};
 use super::shared::{Shared, lock};
-use crate::complete::{Completer, Completion, Context, Counted, Options, Plan, Planned, Query, Tally};
+use crate::complete::{
+    Completer, Completion, Context, Counted, Options, Plan, Planned, Query, Tally, shown_path,
+};
 use crate::session::{DocumentSnapshot, MAX_PARSED_BYTES};
 
 /// What a client sends with `textDocument/inlineCompletion`.
@@ -247,16 +248,6 @@ fn query(shared: &Shared, snapshot: &DocumentSnapshot, cursor: usize) -> Query {
         text: snapshot.text(),
         cursor,
         tree: snapshot.tree.clone(),
-    }
-}
-
-/// A file's path in its workspace folder, and the folder's name.
-fn shown_path(folders: &[PathBuf], path: &Path) -> (String, String) {
-    let inside = folders.iter().find_map(|folder| Some((path.strip_prefix(folder).ok()?, folder)));
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    match inside {
-        Some((path, folder)) => (path.to_string_lossy().into_owned(), name(folder).unwrap_or_default()),
-        None => (name(path).unwrap_or_default(), String::new()),
     }
 }
 
