@@ -136,6 +136,9 @@ pub struct FimPrompt {
     pub path: String,
     /// The file's language id, for models that are asked in words.
     pub language: String,
+    /// What a line's comment begins with in that language. Other files stand in such comments above the file: small models
+    /// make more of them than of files in their own right, as which they stand where this is missing.
+    pub comment: Option<&'static str>,
     /// The text up to the anchor.
     pub before: String,
     /// The text behind the hole.
@@ -178,7 +181,8 @@ impl FimPrompt {
     fn with_tokens(&self, fim: &FimFamily, tokenizer: &Tokenizer) -> Vec<u32> {
         let mut tokens = Vec::new();
         let control = |text: &str| tokenizer.special_id(text);
-        if let (Some(repository), Some(file), false) = (fim.repository, fim.file, self.others.is_empty()) {
+        let apart = self.comment.is_none() && !self.others.is_empty();
+        if let (Some(repository), Some(file), true) = (fim.repository, fim.file, apart) {
             tokens.extend(control(repository));
             tokens.extend(tokenizer.encode(&format!("{}\n", self.repository)));
             for other in &self.others {
@@ -188,12 +192,14 @@ impl FimPrompt {
             tokens.extend(control(file));
             tokens.extend(tokenizer.encode(&format!("{}\n", self.path)));
         }
-        let before = if fim.file.is_none() && !self.others.is_empty() {
+        let before = match self.comment {
+            Some(comment) => format!("{}{}", self.in_comments(comment), self.before),
             // A model that knows of one file only sees the others as its beginning.
-            let others = self.others.iter().map(|other| format!("{}\n{}\n\n", other.path, other.text));
-            format!("{}{}", others.collect::<String>(), self.before)
-        } else {
-            self.before.clone()
+            None if fim.file.is_none() => {
+                let others = self.others.iter().map(|other| format!("{}\n{}\n\n", other.path, other.text));
+                format!("{}{}", others.collect::<String>(), self.before)
+            }
+            None => self.before.clone(),
         };
         let parts = match fim.order {
             FimOrder::PrefixFirst => [(fim.prefix, &before), (fim.suffix, &self.after)],
@@ -205,6 +211,16 @@ impl FimPrompt {
         }
         tokens.extend(fim.middle.and_then(control));
         tokens
+    }
+
+    /// The other files as lines of comment, empty ones left as they are.
+    fn in_comments(&self, comment: &str) -> String {
+        let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{comment} {line}\n") };
+        let others = self.others.iter().map(|other| {
+            let text: String = other.text.trim_end().lines().map(line).collect();
+            format!("{comment} {}:\n{text}", other.path)
+        });
+        others.collect()
     }
 
     /// The request as a chat: the model is shown the file and asked to write its part from the anchor on.

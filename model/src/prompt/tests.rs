@@ -147,20 +147,26 @@ fn hole() -> FimPrompt {
         others: vec![OtherFile { path: "b.rs".to_owned(), text: "fn b();".to_owned() }],
         path: "a.rs".to_owned(),
         language: "rust".to_owned(),
+        comment: None,
         before: "fn a() {\n".to_owned(),
         after: "\n}\n".to_owned(),
         written: "    b.ca".to_owned(),
     }
 }
 
+/// A tokenizer that has a family's tokens, and the family.
+fn with_family(name: &str) -> (&'static FimFamily, Tokenizer) {
+    let family = FIM_FAMILIES.iter().find(|row| row.name == name).unwrap();
+    let tokens = [family.middle, family.repository, family.file];
+    let tokens: Vec<&str> = tokens.into_iter().flatten().chain([family.prefix, family.suffix]).collect();
+    (family, with_control_tokens(&tokens))
+}
+
 /// What is typed stands last, but for the word that is begun.
 #[test]
 fn a_hole_is_rendered_with_each_familys_tokens() {
     let check = |family: &str, expected: &str| {
-        let family = FIM_FAMILIES.iter().find(|row| row.name == family).unwrap();
-        let tokens = [family.middle, family.repository, family.file];
-        let tokens: Vec<&str> = tokens.into_iter().flatten().chain([family.prefix, family.suffix]).collect();
-        let tokenizer = with_control_tokens(&tokens);
+        let (family, tokenizer) = with_family(family);
         let rendered = hole().render(Some(family), PromptFamily::Qwen2, &tokenizer);
         assert_eq!(tokenizer.decode(&rendered.tokens), expected);
         assert_eq!((rendered.begun.as_str(), rendered.stop), (".ca", None));
@@ -174,6 +180,18 @@ fn a_hole_is_rendered_with_each_familys_tokens() {
         "<｜fim▁begin｜>b.rs\nfn b();\n\nfn a() {\n<｜fim▁hole｜>\n}\n<｜fim▁end｜>    b",
     );
     check("codestral", "[SUFFIX]\n}\n[PREFIX]b.rs\nfn b();\n\nfn a() {\n    b");
+}
+
+#[test]
+fn other_files_stand_in_comments_where_the_language_has_them() {
+    let (family, tokenizer) = with_family("qwen2.5-coder");
+    let mut hole = FimPrompt { comment: Some("//"), ..hole() };
+    hole.others[0].text = "fn b();\n\nfn c();\n".to_owned();
+    let rendered = hole.render(Some(family), PromptFamily::Qwen2, &tokenizer);
+    assert_eq!(
+        tokenizer.decode(&rendered.tokens),
+        "<|fim_prefix|>// b.rs:\n// fn b();\n\n// fn c();\nfn a() {\n<|fim_suffix|>\n}\n<|fim_middle|>    b",
+    );
 }
 
 #[test]
@@ -196,6 +214,7 @@ fn a_files_text_holds_no_control_tokens_in_a_hole_either() {
         others: vec![OtherFile { path: typed.clone(), text: typed.clone() }],
         path: typed.clone(),
         language: typed.clone(),
+        comment: None,
         before: typed.clone(),
         after: typed.clone(),
         written: format!("{typed} "),

@@ -258,6 +258,7 @@ impl Completer {
             repository: query.repository.clone(),
             path: query.path.clone(),
             language: query.language.map_or("", Language::name).to_owned(),
+            comment: query.language.and_then(|language| language.line_comments().first().copied()),
             ..FimPrompt::default()
         };
         let plan = Plan {
