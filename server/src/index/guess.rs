@@ -275,8 +275,8 @@ mod tests {
         let cursor = text.find("$0").unwrap();
         let text = text.replacen("$0", "", 1);
         let found = receiver(&text, 0, cursor, Some("Own"), &|name| name == "things");
-        let found = found.as_ref().map(|found| (found.guess.clone(), found.prefix.as_str()));
-        assert_eq!(found, expected, "{text}");
+        let found = found.map(|found| (found.guess, found.prefix));
+        assert_eq!(found, expected.map(|(guess, prefix)| (guess, prefix.to_owned())), "{text}");
     }
 
     fn of_type(name: &str) -> Guess {
