@@ -53,6 +53,18 @@ install_emacs() {
     "${sudo[@]}" apt-get "${options[@]}" install -y -qq --no-install-recommends -t "$code-backports" emacs-nox
 }
 
+# Emacs has no modes for Rust and Markdown of its own. As packages of the system they would want the system's older Emacs.
+install_emacsmodes() {
+    mkdir -p "$editors/emacsmodes"
+    cd "$editors/emacsmodes"
+    "${sudo[@]}" apt-get update -qq
+    apt-get download -qq elpa-rust-mode elpa-markdown-mode
+    local archive
+    for archive in ./*.deb; do dpkg -x "$archive" .; done
+    rm -f ./*.deb
+    ls usr/share/emacs/site-lisp/elpa-src/*/*-mode.el
+}
+
 # This machine's own Debian mirror, for another suite.
 main_source() {
     awk -v suite="$1" 'BEGIN { RS = ""; ORS = "\n\n" } !/security/ { gsub(/Suites:[^\n]*/, "Suites: " suite); print }' \
@@ -204,7 +216,7 @@ part_neovim012() {
 }
 
 part_emacs() {
-    have emacs && bash editors/emacs/test/run.sh
+    have emacs emacsmodes && bash editors/emacs/test/run.sh emacs "$editors/emacsmodes/usr/share/emacs/site-lisp/elpa-src"
 }
 
 part_helix() {
