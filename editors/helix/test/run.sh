@@ -37,3 +37,22 @@ press : o Space target.rs Enter
 wait_for_screen " target.rs " 10 || give_up "target.rs was not opened"
 save_until "$work/w/target.rs" "$sample_expected"
 echo "ok   code action in a Markdown block"
+
+press : o Space ghost.rs Enter
+wait_for_screen " ghost.rs " 10 || give_up "ghost.rs was not opened"
+press 6 G A
+press_text 'a -'
+# Asked for until the model has an answer: the list shows what would follow.
+completion_shown() {
+    local tries
+    for tries in $(seq 20); do
+        press C-x
+        ! wait_for_screen " snippet" 2 || return 0
+    done
+    return 1
+}
+completion_shown || give_up "no completion"
+press Tab Enter Escape
+# shellcheck disable=SC2059
+save_until "$work/w/ghost.rs" "$(printf "$sample_ghost" 'a - b')"
+echo "ok   completion"

@@ -12,6 +12,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import org.eclipse.lsp4j.*;
+import org.eclipse.lsp4j.jsonrpc.json.MessageJsonHandler;
 import org.eclipse.lsp4j.jsonrpc.messages.Either;
 import org.eclipse.lsp4j.jsonrpc.services.JsonRequest;
 import org.eclipse.lsp4j.launch.LSPLauncher;
@@ -40,20 +41,23 @@ public class Lsp4ij {
         final Map<String, Object> settings;
         final List<String> messages = new CopyOnWriteArrayList<>();
         final List<String> progress = new CopyOnWriteArrayList<>();
+        final Process process;
         String uri;
         String text;
         int version;
         Server server;
 
-        Ide(Map<String, Object> settings) {
+        Ide(Map<String, Object> settings, Process process) {
             this.settings = settings;
+            this.process = process;
         }
 
         void open(String name, String text) {
             uri = name;
             this.text = text;
             version = 1;
-            server.getTextDocumentService().didOpen(new DidOpenTextDocumentParams(new TextDocumentItem(uri, "rust", 1, text)));
+            String language = name.endsWith(".md") ? "markdown" : "rust";
+            server.getTextDocumentService().didOpen(new DidOpenTextDocumentParams(new TextDocumentItem(uri, language, 1, text)));
         }
 
         int offset(Position position) {
@@ -74,7 +78,9 @@ public class Lsp4ij {
             List<TextEdit> edits = new ArrayList<>();
             for (Either<TextDocumentEdit, ResourceOperation> change : edit.getDocumentChanges()) {
                 for (Object one : change.getLeft().getEdits()) {
-                    edits.add(one instanceof Either<?, ?> either ? (TextEdit) either.getLeft() : (TextEdit) one);
+                    Object plain = one instanceof Either<?, ?> either ? either.getLeft() : one;
+                    check(plain instanceof TextEdit, "snippet edits would be dropped: " + one);
+                    edits.add((TextEdit) plain);
                 }
             }
             edits.sort((a, b) -> offset(b.getRange().getStart()) - offset(a.getRange().getStart()));
@@ -188,7 +194,7 @@ public class Lsp4ij {
         return all;
     }
 
-    static CodeAction offered(Ide ide, String needle) throws Exception {
+    static CodeAction offered(Ide ide, String needle, String title) throws Exception {
         int start = ide.text.indexOf(needle);
         var range = new Range(ide.position(start), ide.position(start + needle.length()));
         var document = new TextDocumentIdentifier(ide.uri);
@@ -196,7 +202,7 @@ public class Lsp4ij {
         var actions = get(ide.server.getTextDocumentService().codeAction(params));
         check(actions.size() == 1, actions);
         CodeAction action = actions.get(0).getRight();
-        check(action.getTitle().equals("Apply suggestion"), action);
+        check(action.getTitle().equals(title), action);
         check(!action.getKind().equals("quickfix"), "LSP4IJ would not show it");
         return action;
     }
@@ -226,30 +232,12 @@ public class Lsp4ij {
         for (String key : flat.keySet()) {
             settings.put(key.substring("redraft.".length()), flat.get(key));
         }
-        Process process = new ProcessBuilder(arguments[0], "lsp").redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        Ide ide = new Ide(settings);
-        var launcher = new LSPLauncher.Builder<Server>()
-                .setLocalService(ide)
-                .setRemoteInterface(Server.class)
-                .setInput(process.getInputStream())
-                .setOutput(process.getOutputStream())
-                .validateMessages(true)
-                .create();
-        launcher.startListening();
-        ide.server = launcher.getRemoteProxy();
-        var initialize = new InitializeParams();
-        initialize.setCapabilities(capabilities());
-        initialize.setRootUri("file:///workspace");
-        initialize.setInitializationOptions(JsonParser.parseString(Files.readString(template.resolve("initializationOptions.json"))));
-        initialize.setProcessId((int) ProcessHandle.current().pid());
-        var capabilities = get(ide.server.initialize(initialize)).getCapabilities();
-        check(capabilities.getPositionEncoding().equals("utf-16"), capabilities.getPositionEncoding());
-        ide.server.initialized(new InitializedParams());
+        Ide ide = start(arguments[0], template, settings, false);
         System.out.println("ok   the handshake");
 
         String pasted = original + "\n" + snippet;
         ide.open("file:///workspace/counter.rs", pasted);
-        CodeAction action = offered(ide, snippet);
+        CodeAction action = offered(ide, snippet, "Apply suggestion");
         check(action.getEdit() == null && action.getCommand() == null, "it is resolved only without both");
         CodeAction resolved = get(ide.server.getTextDocumentService().resolveCodeAction(action));
         for (var change : resolved.getEdit().getDocumentChanges()) {
@@ -258,6 +246,18 @@ public class Lsp4ij {
         ide.apply(resolved.getEdit());
         check(ide.text.equals(expected), ide.text);
         System.out.println("ok   code action, resolve, edit");
+
+        ide.open("file:///workspace/target.rs", original);
+        ide.open("file:///workspace/chat.md", "In `target.rs`:\n\n```rust\n" + snippet + "```\n");
+        action = offered(ide, "amount", "Apply suggestion to target.rs");
+        resolved = get(ide.server.getTextDocumentService().resolveCodeAction(action));
+        var target = resolved.getEdit().getDocumentChanges().get(0).getLeft().getTextDocument();
+        check(target.getUri().equals("file:///workspace/target.rs"), target);
+        ide.uri = target.getUri();
+        ide.text = original;
+        ide.apply(resolved.getEdit());
+        check(ide.text.equals(expected), ide.text);
+        System.out.println("ok   code action in a Markdown block");
 
         ide.open("file:///workspace/second.rs", original);
         var argument = Map.of("text", "```rust\n" + snippet + "```\n", "uri", ide.uri);
@@ -290,20 +290,59 @@ public class Lsp4ij {
         check(ide.text.equals(numbers.toString()) && ide.messages.size() == asked, ide.messages);
         System.out.println("ok   a cancelled apply changes nothing");
 
+        // LSP4IJ without inline completion gets an entry of the list; with it, that and no list.
         completion(ide);
+        stop(ide);
+        Ide newer = start(arguments[0], template, settings, true);
+        inlineCompletion(newer);
+        stop(newer);
+        System.out.println("ok   the end");
+    }
 
+    /** A server that runs, after the handshake. */
+    static Ide start(String program, Path template, Map<String, Object> settings, boolean inline) throws Exception {
+        Process process = new ProcessBuilder(program, "lsp").redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Ide ide = new Ide(settings, process);
+        var launcher = new LSPLauncher.Builder<Server>()
+                .setLocalService(ide)
+                .setRemoteInterface(Server.class)
+                .setInput(process.getInputStream())
+                .setOutput(process.getOutputStream())
+                .validateMessages(true)
+                .create();
+        launcher.startListening();
+        ide.server = launcher.getRemoteProxy();
+        var parameters = new InitializeParams();
+        parameters.setCapabilities(capabilities());
+        parameters.setRootUri("file:///workspace");
+        parameters.setInitializationOptions(JsonParser.parseString(Files.readString(template.resolve("initializationOptions.json"))));
+        parameters.setProcessId((int) ProcessHandle.current().pid());
+        var json = (JsonObject) new MessageJsonHandler(Map.of()).getGson().toJsonTree(parameters);
+        if (inline) {
+            JsonObject dynamic = new JsonObject();
+            dynamic.addProperty("dynamicRegistration", true);
+            json.getAsJsonObject("capabilities").getAsJsonObject("textDocument").add("inlineCompletion", dynamic);
+        }
+        var result = (InitializeResult) get(launcher.getRemoteEndpoint().request("initialize", json));
+        var capabilities = result.getCapabilities();
+        check(capabilities.getPositionEncoding().equals("utf-16"), capabilities.getPositionEncoding());
+        check((capabilities.getCompletionProvider() == null) == inline, capabilities.getCompletionProvider());
+        ide.server.initialized(new InitializedParams());
+        return ide;
+    }
+
+    static void stop(Ide ide) throws Exception {
         check(ide.messages.stream().noneMatch(message -> message.contains("settings")), ide.messages);
         ide.server.getTextDocumentService().didClose(new DidCloseTextDocumentParams(new TextDocumentIdentifier(ide.uri)));
         get(ide.server.shutdown());
         ide.server.exit();
-        check(process.waitFor(20, TimeUnit.SECONDS) && process.exitValue() == 0, "the server ends with 0");
-        System.out.println("ok   the end");
+        check(ide.process.waitFor(20, TimeUnit.SECONDS) && ide.process.exitValue() == 0, "the server ends with 0");
     }
 
+    static final String CODE = "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a -\n}\n";
+
     static void completion(Ide ide) throws Exception {
-        String code = "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\npub fn subtract(a: u32, b: u32) -> u32 {\n    a -\n}\n";
-        ide.open("file:///workspace/completion.rs", code);
-        // LSP4IJ without inline completion gets an entry of the list.
+        ide.open("file:///workspace/completion.rs", CODE);
         var place = new CompletionParams(new TextDocumentIdentifier(ide.uri), new Position(5, 7));
         List<CompletionItem> items = new ArrayList<>();
         // An answer that takes long is for the next time that the IDE asks.
@@ -317,13 +356,24 @@ public class Lsp4ij {
         TextEdit edit = items.get(0).getTextEdit().getLeft();
         check(edit.getNewText().equals(" b"), items);
         System.out.println("ok   completion");
+    }
 
+    static void inlineCompletion(Ide ide) throws Exception {
+        ide.open("file:///workspace/completion.rs", CODE);
         Map<String, Object> params = Map.of(
                 "textDocument", Map.of("uri", ide.uri),
                 "position", Map.of("line", 5, "character", 7),
                 "context", Map.of("triggerKind", 1));
-        JsonElement answer = get(ide.server.inlineCompletion(params));
-        check(answer.toString().contains("\" b\""), answer);
+        // Nothing is offered while the model is being loaded.
+        List<JsonElement> items = new ArrayList<>();
+        waitFor("inline completion", () -> {
+            JsonElement answer = ide.server.inlineCompletion(params).join();
+            if (answer != null && answer.isJsonObject()) {
+                answer.getAsJsonObject().getAsJsonArray("items").forEach(items::add);
+            }
+            return !items.isEmpty();
+        });
+        check(items.get(0).getAsJsonObject().get("insertText").getAsString().equals(" b"), items);
         System.out.println("ok   inline completion");
     }
 }

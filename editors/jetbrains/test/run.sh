@@ -6,4 +6,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 "$here/../make.py" --check
 javac -nowarn -cp "$1/*" -d "$work" "$here/Lsp4ij.java"
-java -cp "$work:$1/*" Lsp4ij "$REDRAFT_BIN" "$here/../redraft" "$here/../../sample"
+# The template as a person has it: unpacked.
+python3 -m zipfile -e "$here/../out/redraft-lsp4ij.zip" "$work/unpacked"
+java -cp "$work:$1/*" Lsp4ij "$REDRAFT_BIN" "$work/unpacked/redraft" "$here/../../sample"
