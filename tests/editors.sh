@@ -242,9 +242,10 @@ part_vim() {
     have system vim && bash editors/vim/test/run.sh vim.nox
 }
 
-# Zed itself is in no registry: that its extension becomes a component with what Zed calls.
+# Zed itself is in no registry: that its extension becomes a component with what Zed calls. Without a Rust that can build one,
+# the part says so and is left out.
 part_zed() {
-    have wasm || return 1
+    have wasm || { echo "   left out: Zed's extension is not built"; return 0; }
     (cd editors/zed/extension && CARGO_TARGET_DIR=$editors/zed-target cargo build --quiet --locked --release --target wasm32-wasip2) || return 1
     python3 - "$editors/zed-target/wasm32-wasip2/release/redraft_zed.wasm" <<'PYTHON'
 import pathlib, sys

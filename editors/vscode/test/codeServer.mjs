@@ -56,7 +56,10 @@ export async function startCodeServer({ editors, vsix, settings, smoke, withoutS
   };
   fs.mkdirSync(at('user/User'), { recursive: true });
   fs.mkdirSync(at('workspace'));
+  fs.mkdirSync(at('user/Machine'));
   fs.writeFileSync(at('user/User/settings.json'), JSON.stringify({ ...QUIET, ...settings }));
+  // Settings of the machine's scope, such as the server's path, are read here alone once the extension is known.
+  fs.writeFileSync(at('user/Machine/settings.json'), JSON.stringify(settings));
   const places = ['--user-data-dir', at('user'), '--extensions-dir', at('extensions')];
   execFileSync(node, [path.join(codeServer, 'out/node/entry.js'), ...places, '--install-extension', vsix], { env, stdio: 'pipe' });
   if (withoutServer) {
