@@ -37,6 +37,9 @@ vim.schedule(function()
       if accepted() or tries > 160 then
         timer:stop()
         vim.api.nvim_input('<Esc>')
+      elseif tries % 40 == 0 then
+        -- Nothing is offered while the model is being loaded: the next key asks again.
+        vim.api.nvim_input('<BS>-')
       else
         vim.lsp.inline_completion.get()
       end
