@@ -44,8 +44,7 @@ press 6 G A
 press_text 'a -'
 # Asked for until the model has an answer: the list shows what would follow.
 completion_shown() {
-    local tries
-    for tries in $(seq 20); do
+    for _ in $(seq 20); do
         press C-x
         ! wait_for_screen " snippet" 2 || return 0
     done

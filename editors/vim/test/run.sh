@@ -28,8 +28,7 @@ open_menu() {
 }
 # apply TITLE: takes the action of this title from YouCompleteMe's numbered list, which comes once its server runs.
 apply() {
-    local tries
-    for tries in $(seq 30); do
+    for _ in $(seq 30); do
         open_menu
         if wait_for_screen "1: $1" 3; then
             press 1 Enter
