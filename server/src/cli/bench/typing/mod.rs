@@ -45,6 +45,9 @@ pub(super) struct Args {
     model: String,
 }
 
+/// Milliseconds in which a key should be answered.
+const SOON: f64 = 50.0;
+
 /// What became of one key.
 #[derive(Clone, Debug, Default)]
 struct Key {
@@ -94,7 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     wait_for_model(&mut client, &document)?;
     let keys = type_all(&mut client, &mut document, args, applies.as_mut())?;
-    print(&report(&keys, args))?;
+    print(&report(&keys, args.rate))?;
     let lost = applies.is_some_and(|applies| {
         eprintln!("{} applies meanwhile, {} of them other than undisturbed", applies.done, applies.different);
         applies.different > 0
@@ -240,7 +243,7 @@ fn type_all(
     Ok(keys)
 }
 
-fn report(keys: &[Key], args: &Args) -> String {
+fn report(keys: &[Key], rate: f64) -> String {
     let milliseconds = |from: Instant, to: Instant| 1000.0 * to.saturating_duration_since(from).as_secs_f64();
     let waits = |of: &dyn Fn(&Key) -> Option<f64>| {
         let mut values: Vec<f64> = keys.iter().filter_map(of).collect();
@@ -255,7 +258,7 @@ fn report(keys: &[Key], args: &Args) -> String {
     });
     let right: Vec<&Key> = keys.iter().filter(|key| key.shown == Some(true)).collect();
     let unanswered = keys.iter().filter(|key| key.answered.is_none()).count();
-    let mut text = format!("{} keys, {} a second\n\n", keys.len(), args.rate);
+    let mut text = format!("{} keys, {} a second\n\n", keys.len(), rate);
     text += "                          keys   median ms    p95    longest\n";
     for (name, values) in
         [("shown", &shown), ("overtaken, then answered", &overtaken), ("nothing to show", &nothing)]
@@ -272,10 +275,14 @@ fn report(keys: &[Key], args: &Args) -> String {
             at(1.0)
         );
     }
-    let soon = |values: &[f64]| values.iter().filter(|wait| **wait <= 50.0).count();
-    let within = soon(&shown) + soon(&overtaken) + soon(&nothing);
-    // Before the next key counts as well: until then nobody has moved on.
-    let in_time = shown.len() + nothing.len() + soon(&overtaken);
+    // Each key counts once, whatever was shown for it. Before the next key counts as well: until then nobody has moved on.
+    let soon = |key: &&Key| {
+        let wait = |from: Option<Instant>| Some(milliseconds(from?, key.answered?) <= SOON);
+        wait(key.sent) == Some(true) || wait(key.overtaken) == Some(true)
+    };
+    let within = keys.iter().filter(soon).count();
+    let in_time =
+        keys.iter().filter(|key| soon(key) || key.answered.is_some() && key.overtaken.is_none()).count();
     let length: usize = right.iter().map(|key| key.length).sum();
     let _ = writeln!(
         text,
@@ -329,5 +336,37 @@ impl Applies {
         self.done += 1;
         self.different += usize::from(result["edit"] != self.undisturbed);
         self.start(client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_counts_once() {
+        let start = Instant::now();
+        let at = |milliseconds: u64| Some(start + Duration::from_millis(milliseconds));
+        let key = |answered: u64, overtaken: Option<u64>, shown: Option<bool>| Key {
+            sent: at(0),
+            answered: at(answered),
+            overtaken: overtaken.and_then(at),
+            shown,
+            length: 1,
+        };
+        let keys = [
+            key(10, None, Some(true)),
+            key(80, None, Some(false)),
+            key(110, Some(100), Some(true)),
+            key(170, Some(100), None),
+            key(70, None, None),
+            Key { sent: at(0), ..Key::default() },
+        ];
+        let report = report(&keys, 10.0);
+        assert!(report.contains("came first: 2 of 6;"), "{report}");
+        assert!(
+            report.contains("within 50 ms of it: 4 of 6;") && report.contains("never answered: 1"),
+            "{report}"
+        );
     }
 }
