@@ -78,6 +78,8 @@ pub(crate) struct Costs {
     pub(crate) scope_far: f32,
     /// A marker shown in one item stands for lines outside it.
     pub(crate) scope_gap: f32,
+    /// A new item shown in one item that stands outside it, after a marker.
+    pub(crate) scope_item: f32,
     /// A gap after an item shown to its end that starts inside it.
     pub(crate) scope_tail: f32,
     /// The same of a gap that no marker shows.
@@ -141,6 +143,7 @@ impl Default for Costs {
             scope: 0.9,
             scope_far: 0.108,
             scope_gap: 1.5,
+            scope_item: 1.0,
             scope_tail: 2.0,
             scope_tail_jump: 0.5,
             scope_tail_bare: 1.5,

@@ -282,7 +282,7 @@ fn closes(text: &str) -> bool {
 
 /// For each depth, the distance from which nearly all items of the file stand to what is above them, if there are
 /// several.
-fn usual_distances(file: &File<'_>) -> HashMap<usize, usize> {
+pub(super) fn usual_distances(file: &File<'_>) -> HashMap<usize, usize> {
     let mut counts: HashMap<usize, HashMap<usize, usize>> = HashMap::new();
     let mut last: Option<(usize, bool)> = None;
     for (at, line) in file.lines.iter().enumerate().filter(|(_, line)| !line.blank) {

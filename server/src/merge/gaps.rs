@@ -4,7 +4,7 @@
 use super::align::{FAR, Gap};
 use super::costs::Costs;
 use super::lines::Line;
-use super::outline::Binding;
+use super::outline::{Binding, is_head};
 use super::snippet::{File, Piece};
 
 /// The same line at the same depth.
@@ -111,7 +111,7 @@ pub(super) fn marker_gap(
         for at in (0..start.len()).filter(|at| *at <= span.start || *at > span.end) {
             let first = row == 0 || !binding.far[row - 1];
             start[at] += if first { costs.scope_gap } else { costs.scope_far };
-            end[at] += costs.scope_far;
+            end[at] += if opens_item(pieces, row + 1, binding) { costs.scope_item } else { costs.scope_far };
         }
     }
     if let Some(span) = &binding.ended[row] {
@@ -121,6 +121,12 @@ pub(super) fn marker_gap(
     }
     split_items(file, pieces, row, binding, costs, &mut start, &mut end);
     Gap { start, end, empty: costs.marker_empty }
+}
+
+/// Whether the rows from `row` on start an item that the file does not have.
+fn opens_item(pieces: &[Piece], row: usize, binding: &Binding) -> bool {
+    let first = (row..pieces.len()).find(|row| !pieces[*row].line.blank && !is_head(&pieces[*row].text));
+    first.is_some_and(|row| !pieces[row].marker && binding.fresh[row] && pieces[row].line.header.is_some())
 }
 
 /// A gap does not start or end in the middle of an item that is no deeper than the text beside the marker, unless the

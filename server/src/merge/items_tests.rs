@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::tests::check;
+use super::tests::{check, merged};
 use crate::apply::{ApplyOptions, ApplyRequest, Route, apply};
 
 const STORE: &str = "\
@@ -260,4 +260,70 @@ fn blank_lines_around_a_marker_are_not_the_files() {
         before.replace("import beta\n", "import beta\nimport delta\n").replace("beta.call", "delta.call");
     let suggestion = "import alpha\n\n# ...\n\nimport beta\nimport delta\nimport gamma\n\n# ...\n\nfirst = alpha.call()\nsecond = delta.call()\nthird = gamma.call()\n";
     check("python", before, suggestion, &after);
+}
+
+#[test]
+fn a_new_method_after_a_marker_stands_in_the_class_that_is_shown() {
+    let before = "\
+import net
+
+
+def connect(host):
+    return net.open(host)
+
+
+class Client:
+    def __init__(self, host):
+        self.host = host
+
+    def close(self):
+        self.host.close()
+
+
+def main():
+    Client(0).close()
+
+
+if __name__ == \"__main__\":
+    main()
+";
+    let suggestion = "\
+class Client:
+    # ... existing code ...
+
+    def is_open(self):
+        return self.host.is_open
+";
+    let after = before.replace(
+        "self.host.close()\n",
+        "self.host.close()\n\n    def is_open(self):\n        return self.host.is_open\n",
+    );
+    check("python", before, suggestion, &after);
+}
+
+#[test]
+fn a_new_item_does_not_come_between_another_and_its_comment() {
+    let before = "\
+struct Store;
+
+impl Store {
+    /// How many there are.
+    fn count(&self) -> u32 {
+        self.total
+    }
+
+    /// The first of them.
+    fn first(&self) -> u32 {
+        self.start
+    }
+}
+";
+    let new = "    fn is_empty(&self) -> bool {\n        self.total == 0\n    }\n";
+    let suggestion =
+        format!("impl Store {{\n    // ... existing code ...\n{new}    // ... existing code ...\n}}\n");
+    let (output, _) = merged(before, &suggestion, "rust").expect("a merge");
+    for comment in ["/// How many there are.\n    fn count", "/// The first of them.\n    fn first"] {
+        assert!(output.contains(comment), "{output}");
+    }
+    assert!(output.contains(new), "{output}");
 }

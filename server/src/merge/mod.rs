@@ -24,6 +24,7 @@ mod segments;
 mod snippet;
 #[cfg(test)]
 mod tests;
+mod unplaced;
 
 use redraft_grammars::{Language, error_ranges};
 use thiserror::Error;
@@ -132,17 +133,26 @@ fn merge_snippets(
         snippet::replace_item_heads(file, &pieces, &mut steps);
         (steps, cost)
     };
-    let (steps, cost) = solve(usual);
     let anchored = |step: &align::Step| match step {
         align::Step::Same { row, .. } => pieces[*row].line.weight > 0.5,
         align::Step::Change { .. } => true,
         _ => false,
     };
-    if !file.text.is_empty() && !steps.iter().any(anchored) {
-        return Err(MergeError::NoPlace);
-    }
     let grammar = Syntax::new(file.text, language);
     let imports = imports::Imports::new(file.text, language);
+    let placed = |steps: &[align::Step]| file.text.is_empty() || steps.iter().any(anchored);
+    let (mut steps, mut cost) = solve(usual);
+    let guessed = !placed(&steps);
+    if guessed {
+        if let Some(merge) = unplaced::append(file, &pieces).filter(|merge| grammar.broken(&merge.lines) == 0)
+        {
+            return Ok(vec![merge]);
+        }
+        (steps, cost) = solve(&unplaced::bold(usual));
+        if !unplaced::replaces(&pieces, &steps) {
+            return Err(MergeError::NoPlace);
+        }
+    }
     let build = |steps: &[align::Step], cost: f64| {
         let lines = snippet::assemble(file, &pieces, steps, sloppy);
         let mut evidence = evidence::count(file, &pieces, steps, &lines);
@@ -158,6 +168,9 @@ fn merge_snippets(
     let mut votes = vec![1_u32];
     for (number, costs) in views.iter().enumerate() {
         let (steps, cost) = solve(costs);
+        if !placed(&steps) {
+            continue;
+        }
         let lines = snippet::assemble(file, &pieces, &steps, sloppy);
         let known = merges.iter().position(|known| same_text(&known.lines, &lines));
         let index = known.unwrap_or_else(|| {
@@ -176,6 +189,9 @@ fn merge_snippets(
         merge.reason = describe(&merge.evidence);
     }
     confidence::rank(&mut merges);
+    if guessed {
+        merges.iter_mut().for_each(|merge| merge.confidence = merge.confidence.min(unplaced::GUESS));
+    }
     Ok(merges)
 }
 

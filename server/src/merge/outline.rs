@@ -192,7 +192,9 @@ pub(super) fn bind(file: &File<'_>, pieces: &[Piece]) -> Binding {
         unnamed: vec![false; file.lines.len()],
     };
     for item in &items {
-        for depth in &mut binding.depth[item.header + 1..item.end] {
+        // Between an item and what heads it nothing can stand either.
+        let first = item.header - heads_above(item.header, |at| (file.text[at], file.lines[at].indent));
+        for depth in &mut binding.depth[first + 1..item.end] {
             *depth = Some(item.indent);
         }
         binding.unnamed[item.header] = !shown.iter().any(|other| other.name == item.name);

@@ -236,8 +236,10 @@ fn an_empty_file_takes_the_suggestion() {
 
 #[test]
 fn a_suggestion_for_another_file_is_refused() {
-    let error = merged(SHAPES, "def unrelated():\n    return None\n", "python").expect_err("no place");
-    assert!(error.contains("another one"), "{error}");
+    for suggestion in ["def unrelated():\n    return None\n", "    let unrelated = other(thing);\n"] {
+        let error = merged(SHAPES, suggestion, "rust").expect_err("no place");
+        assert!(error.contains("another one"), "{error}");
+    }
 }
 
 #[test]
@@ -470,4 +472,9 @@ LIMIT = 5
 ```
 ";
     check("python", ORDERS, suggestion, &ORDERS.replace("LIMIT = 3", "LIMIT = 5"));
+}
+
+#[test]
+fn a_value_at_the_top_of_a_file_is_replaced_although_nothing_stands_beside_it() {
+    check("python", ORDERS, "LIMIT = 5\n", &ORDERS.replace("LIMIT = 3", "LIMIT = 5"));
 }
