@@ -37,7 +37,7 @@ const QUIET = {
  * Starts it; gives the address, the folders, and how to end it. `editors` is where tests/editors.sh installs; with
  * `withoutServer` the extension's own server is taken out. No `redraft` is on PATH but that in the folder `onPath`.
  */
-export async function startCodeServer({ editors, vsix, settings, smoke, withoutServer, onPath }) {
+export async function startCodeServer({ editors, vsix, settings = {}, smoke, withoutServer, onPath }) {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'redraft-vscode-'));
   const at = (name) => path.join(work, name);
   const node = path.join(editors, 'n24bin/node');
