@@ -84,7 +84,7 @@ pub enum MergeError {
         /// The first line looked for.
         first_line: String,
     },
-    /// Nothing of the snippet is in the file.
+    /// Nothing of the snippet is in the file, and it is not made of new items that could go to its end.
     #[error("nothing in the suggestion matches this file: it is probably meant for another one")]
     NoPlace,
     /// The table would not fit.

@@ -16,11 +16,16 @@ pub(super) fn bold(usual: &Costs) -> Costs {
     Costs { insert: usual.insert * 8.0, change_least: 0.75, ..*usual }
 }
 
-/// Whether most of what a snippet says stands for lines of the file.
+/// Whether at least half of what a snippet says, brackets and blank lines aside, stands for lines of the file.
 pub(super) fn replaces(pieces: &[Piece], steps: &[Step]) -> bool {
-    let said = pieces.iter().filter(|piece| !piece.marker && piece.line.weight > 0.5).count();
-    let placed = steps.iter().filter(|step| matches!(step, Step::Change { .. } | Step::Same { .. })).count();
-    said > 0 && placed * 2 >= said
+    let says = |piece: &Piece| !piece.marker && piece.line.weight > 0.5;
+    let said = pieces.iter().filter(|piece| says(piece)).count();
+    let stands = |step: &&Step| match step {
+        Step::Change { row, .. } | Step::Same { row, .. } => says(&pieces[*row]),
+        _ => false,
+    };
+    let placed = steps.iter().filter(stands).count();
+    placed > 0 && placed * 2 >= said
 }
 
 /// Puts new items at the end of the file, before what runs or tests it; nothing if the snippet is not made of items that
@@ -118,6 +123,13 @@ mod tests {
     fn a_changed_line_alone_stands_for_the_line_like_it() {
         let after = CLIENT.replace("(TIMEOUT)", "(TIMEOUT * 2)");
         check("python", CLIENT, "        self.host.settimeout(TIMEOUT * 2)\n", &after);
+    }
+
+    #[test]
+    fn brackets_and_blank_lines_in_common_place_nothing() {
+        let foreign = "    if ready {\n        launch(rocket)\n    }\n\n    while waiting {\n        sleep()\n    }\n}\n";
+        let error = merged(TESTED, foreign, "rust").expect_err("no place");
+        assert!(error.contains("another one"), "{error}");
     }
 
     #[test]
