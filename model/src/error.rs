@@ -45,6 +45,9 @@ pub enum ModelError {
     /// The request ended in a panic; the worker lives on.
     #[error("the engine failed on this request ({0}); other requests are not affected, please report it")]
     Panicked(String),
+    /// A forward was given up for a more urgent request; it is made again, so no request ends with this.
+    #[error("interrupted by a more urgent request")]
+    Interrupted,
     /// The worker thread is gone.
     #[error("the model worker has stopped; start the server again")]
     WorkerGone,

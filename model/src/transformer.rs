@@ -70,7 +70,12 @@ pub struct Transformer {
     work: Workspace,
     /// Whether forwards go through the adapter, if there is one.
     adapted: bool,
+    /// Says whether the forward that runs is to be given up.
+    interrupt: Option<Interrupt>,
 }
+
+/// Asked between two layers; true gives the forward up.
+pub(crate) type Interrupt = Box<dyn Fn() -> bool + Send>;
 
 /// Tokens of one sequence, to be run after what its cache holds.
 pub struct Segment<'a> {
@@ -134,6 +139,7 @@ impl Transformer {
             isa,
             work: Workspace::default(),
             adapted: false,
+            interrupt: None,
             config,
             file,
         };
@@ -203,6 +209,12 @@ impl Transformer {
         self.adapted = adapted;
     }
 
+    /// Forwards from now on are given up within a layer once `interrupt` says so: they fail with
+    /// [`ModelError::Interrupted`], and their caches are as before.
+    pub(crate) fn interrupt_when(&mut self, interrupt: Option<Interrupt>) {
+        self.interrupt = interrupt;
+    }
+
     /// The model's shape.
     pub fn config(&self) -> &Config {
         &self.config
@@ -258,6 +270,12 @@ impl Transformer {
             self.work.rows.extend((start..start + tokens.len()).map(|position| (index, position)));
         }
         for index in 0..self.layers.len() {
+            if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) {
+                for Segment { cache, tokens } in segments.iter_mut() {
+                    cache.truncate(cache.len() - tokens.len());
+                }
+                return Err(ModelError::Interrupted);
+            }
             self.attend(index, segments);
             self.feed_forward(index);
         }

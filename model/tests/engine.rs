@@ -214,6 +214,18 @@ fn every_request_is_answered_and_the_urgent_one_first() {
     assert!(events > 4, "the apply went on after the completion");
     assert_eq!(text, expected);
 
+    // Also where every other forward is given up for one.
+    let prompt = request(&model, DecoderKind::Autoregressive).prompt;
+    let mut apply = model.submit(request(&model, DecoderKind::SpeculativeEdit));
+    let mut text = String::new();
+    while let Some(event) = apply.blocking_recv() {
+        if let Event::Text { text: new, .. } = event {
+            text.push_str(&new);
+            assert_eq!(complete(&model, prompt.clone(), "", 4).0, short);
+        }
+    }
+    assert_eq!(text, expected);
+
     // Dropping the receiver gives the request up; the next one is served.
     drop(model.submit(request(&model, DecoderKind::Autoregressive)));
     assert_eq!(run(&model, request(&model, DecoderKind::SpeculativeEdit)).0, expected);

@@ -166,6 +166,11 @@ fn applied(output: String, why: Option<&str>) -> Applied {
     }
 }
 
+/// A text that the model is sure of.
+fn sure(text: String) -> Written {
+    Written { tokens: vec![(text.len(), -0.01)], text, ..Written::default() }
+}
+
 impl Engine for Scripted {
     fn configure(&self, config: &ModelConfig) {
         config.name.clone_into(&mut self.configured.lock().unwrap());
@@ -228,7 +233,7 @@ impl Engine for Scripted {
         plan: &Plan,
         ahead: bool,
         cancel: &CancellationToken,
-        on_text: &mut dyn FnMut(&str),
+        on_text: &mut dyn FnMut(&Written),
     ) -> Option<Result<Written, WriteError>> {
         if *self.availability.lock().unwrap() != Availability::Ready {
             return None;
@@ -241,11 +246,8 @@ impl Engine for Scripted {
         loop {
             match received.recv_timeout(std::time::Duration::from_millis(5)) {
                 _ if cancel.is_cancelled() => return Some(Err(WriteError::Cancelled)),
-                Ok(WritingOrder::SoFar(text)) => on_text(&text),
-                Ok(WritingOrder::Finish(text)) => {
-                    let tokens = vec![(text.len(), -0.01)];
-                    return Some(Ok(Written { text, tokens, ..Written::default() }));
-                }
+                Ok(WritingOrder::SoFar(text)) => on_text(&sure(text)),
+                Ok(WritingOrder::Finish(text)) => return Some(Ok(sure(text))),
                 Err(_) => {}
             }
         }

@@ -72,6 +72,8 @@ pub(crate) struct Completion<'t> {
     pub(crate) ahead: bool,
     pub(crate) cancel: CancellationToken,
     drafter: Option<SpeculativeEdit>,
+    /// What was drafted and not verified yet: a forward may be interrupted, but the drafter is asked once.
+    drafted: Option<Vec<u32>>,
     prefill_chunk: usize,
     detokenizer: Option<StreamDecoder<'t>>,
     stats: Stats,
@@ -96,6 +98,7 @@ impl<'t> Completion<'t> {
             ahead: request.ahead,
             cancel: request.cancel,
             drafter,
+            drafted: None,
             prefill_chunk: costs.prefill_chunk().max(1),
             detokenizer: Some(StreamDecoder::new(tokenizer)),
             started: false,
@@ -134,10 +137,16 @@ impl<'t> Completion<'t> {
         }
         let room = (cache.capacity() - self.tokens.len()).saturating_sub(1);
         let left = (self.max_tokens - self.output_len()).saturating_sub(1);
-        let mut draft = self.draft();
+        let mut draft = match self.drafted.take() {
+            Some(draft) => draft,
+            None => self.draft(),
+        };
         draft.truncate(MAX_DRAFT.min(room).min(left));
         let chunk = [&self.tokens[have..], draft.as_slice()].concat();
-        model.forward(cache, &chunk)?;
+        if let Err(error) = model.forward(cache, &chunk) {
+            self.drafted = Some(draft);
+            return Err(error);
+        }
         let mut logits = std::mem::take(&mut self.logits);
         model.logits(last - have, &mut logits);
         let stop = self.verify(&draft, &logits, model.config().vocab, cache.capacity());
@@ -149,6 +158,12 @@ impl<'t> Completion<'t> {
             self.stats.decode_seconds += seconds;
         }
         Ok(stop)
+    }
+
+    /// Whether the next forward only reads of the prompt: what it has read serves later requests as well.
+    pub(crate) fn is_reading(&self, cache: &KvCache) -> bool {
+        let held = cache.tokens().iter().zip(&self.tokens).take_while(|(a, b)| a == b).count();
+        held + self.prefill_chunk < self.tokens.len()
     }
 
     fn output_len(&self) -> usize {
@@ -199,14 +214,15 @@ impl<'t> Completion<'t> {
         };
         let free = self.begun.is_empty();
         let mut best = (0, f32::NEG_INFINITY);
-        let candidates = || (0..).zip(row.iter().copied()).filter(|(token, _)| free || fits(*token));
-        for (token, logit) in candidates() {
-            if logit > best.1 {
+        // The numbers are compared first: looking at a token's text takes a hundred times as long.
+        for (token, logit) in (0..).zip(row.iter().copied()) {
+            if logit > best.1 && (free || fits(token)) {
                 best = (token, logit);
             }
         }
         // What is less likely by a factor of a billion adds nothing to the sum.
-        let near = candidates().filter(|(_, logit)| *logit > best.1 - 20.0);
+        let near = (0..).zip(row.iter().copied()).filter(|(_, logit)| *logit > best.1 - 20.0);
+        let near = near.filter(|(token, _)| free || fits(*token));
         let sum: f64 = near.map(|(_, logit)| f64::from((logit - best.1).exp())).sum();
         (best.0, -sum.ln() as f32)
     }

@@ -130,6 +130,8 @@ pub struct Generation<'t> {
     longest: usize,
     end_tokens: &'t [u32],
     drafter: Box<dyn Drafter>,
+    /// What was drafted and not verified yet: a forward may be interrupted, but a drafter is asked once.
+    draft: Option<Vec<u32>>,
     detokenizer: Option<StreamDecoder<'t>>,
     stop: StopStrings,
     stats: Stats,
@@ -156,6 +158,7 @@ impl<'t> Generation<'t> {
             longest: usize::MAX,
             end_tokens: tokenizer.eos_ids(),
             drafter,
+            draft: None,
             detokenizer: Some(StreamDecoder::new(tokenizer)),
             stop: StopStrings::new(stop),
             stats,
@@ -228,7 +231,8 @@ impl<'t> Generation<'t> {
         if room == 0 {
             return Ok(Vec::new());
         }
-        let mut draft = self.drafter.propose(&self.tokens[self.prompt_len..]);
+        let draft = self.draft.get_or_insert_with(|| self.drafter.propose(&self.tokens[self.prompt_len..]));
+        let mut draft = draft.clone();
         let most = (self.max_tokens - self.output().len()).saturating_sub(1);
         draft.truncate(most.min(room).min(self.longest - 1));
         draft.insert(0, self.tokens[held]);
@@ -240,6 +244,7 @@ impl<'t> Generation<'t> {
         if chunk.is_empty() {
             return self.finish(StopReason::Length);
         }
+        self.draft = None;
         let draft = &chunk[1..];
         let accepted = draft.iter().zip(chosen).take_while(|(draft, chosen)| draft == chosen).count();
         cache.truncate(cache.len() - (draft.len() - accepted));

@@ -1,7 +1,8 @@
 //! The worker: one thread owns weights, caches and working memory; requests go in, events come out.
 //!
 //! Every request is answered by exactly one [`Event::Finished`]. After each forward pass the worker looks for
-//! cancellations and for more urgent requests, so both take effect within one chunk. A panic ends its request, and those
+//! cancellations and for more urgent requests, so both take effect within one chunk; a completion that somebody waits for
+//! interrupts it. A panic ends its request, and those
 //! that share its forward. When nothing was asked for a while, the worker measures what forwards cost (see
 //! [`crate::tuning`]).
 
@@ -20,6 +21,7 @@ use crate::tuning::kept::Kept;
 use run::Worker;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -139,6 +141,8 @@ struct Shared {
     info: ModelInfo,
     tokenizer: Arc<Tokenizer>,
     requests: Sender<Command>,
+    /// Completions that somebody waits for and that the worker has not seen yet.
+    urgent: Arc<AtomicUsize>,
 }
 
 enum Command {
@@ -186,12 +190,14 @@ impl ModelHandle {
         let (requests, commands) = channel();
         let tokenizer = Arc::new(tokenizer);
         let own = Arc::clone(&tokenizer);
+        let urgent = Arc::<AtomicUsize>::default();
+        let seen = Arc::clone(&urgent);
         let options = EngineOptions { context: Some(info.context_length), ..options.clone() };
         std::thread::Builder::new()
             .name("redraft-model".to_owned())
-            .spawn(move || Worker::new(model, &own, kept, &options).run(&commands))
+            .spawn(move || Worker::new(model, &own, kept, &options, seen).run(&commands))
             .map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
-        Ok(ModelHandle { shared: Arc::new(Shared { info, tokenizer, requests }) })
+        Ok(ModelHandle { shared: Arc::new(Shared { info, tokenizer, requests, urgent }) })
     }
 
     /// What is loaded.
@@ -225,10 +231,14 @@ impl ModelHandle {
         receiver
     }
 
-    /// Queues a completion, more urgent than everything else unless it is ahead of time. Dropping the receiver cancels it; an
+    /// Queues a completion, more urgent than everything else unless it is ahead of time: a forward of other work is given
+    /// up for it and made again later. Dropping the receiver cancels it; an
     /// answer that does not come means that the worker is gone.
     pub fn complete(&self, request: CompletionRequest) -> oneshot::Receiver<Result<Completed, ModelError>> {
         let (answer, receiver) = oneshot::channel();
+        if !request.ahead {
+            self.shared.urgent.fetch_add(1, Ordering::Relaxed);
+        }
         // As in `score`.
         let _ = self.shared.requests.send(Command::Complete(request, answer));
         receiver

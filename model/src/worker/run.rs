@@ -11,11 +11,13 @@ use crate::kv_cache::{KvCache, KvFormat};
 use crate::prompt::answer;
 use crate::score::{Scores, Scoring};
 use crate::tokenizer::Tokenizer;
-use crate::transformer::Transformer;
+use crate::transformer::{Interrupt, Transformer};
 use crate::tuning::kept::Kept;
 use crate::tuning::{Costs, Measurement, Progress};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -69,6 +71,10 @@ pub(super) struct Worker<'t> {
     /// How long nobody may want anything before one is begun; longer after each that was disturbed.
     pause: Duration,
     measuring: Option<Measurement>,
+    /// Completions that somebody waits for and that were not accepted yet.
+    urgent: Arc<AtomicUsize>,
+    /// Whether the last forward that could be was interrupted. The next one is not: whatever comes, all work goes on.
+    interrupted: bool,
 }
 
 impl<'t> Worker<'t> {
@@ -78,6 +84,7 @@ impl<'t> Worker<'t> {
         tokenizer: &'t Tokenizer,
         mut kept: Kept,
         options: &EngineOptions,
+        urgent: Arc<AtomicUsize>,
     ) -> Worker<'t> {
         let side_by_side = options.side_by_side.unwrap_or(1).max(1);
         Worker {
@@ -96,6 +103,8 @@ impl<'t> Worker<'t> {
             rounds: kept.started(),
             pause: QUIET,
             measuring: None,
+            urgent,
+            interrupted: false,
             kept,
             model,
         }
@@ -167,6 +176,9 @@ impl<'t> Worker<'t> {
                 self.scorings.push_back((Scoring::new(request), answer));
             }
             Command::Complete(request, answer) => {
+                if !request.ahead {
+                    self.urgent.fetch_sub(1, Ordering::Relaxed);
+                }
                 if request.prompt.is_empty() {
                     let error = ModelError::Unsupported("the prompt is empty".to_owned());
                     // A receiver that is gone wants no answer.
@@ -320,9 +332,9 @@ impl<'t> Worker<'t> {
         if let Some(reading) = group.iter().find(|index| !self.jobs[**index].generation.is_decoding()) {
             group = vec![*reading];
         }
-        let steps = caught(|| match urgent {
-            Priority::Background => self.in_background(|worker| worker.step(&group)),
-            Priority::Apply => self.step(&group),
+        let steps = self.interruptible(|worker| match urgent {
+            Priority::Background => worker.in_background(|worker| worker.step(&group)),
+            Priority::Apply => worker.step(&group),
         });
         let mut over = Vec::new();
         match steps {
@@ -333,6 +345,7 @@ impl<'t> Worker<'t> {
                     }
                 }
             }
+            Err(ModelError::Interrupted) => {}
             Err(error) => {
                 let mut error = Some(error);
                 for &index in &group {
@@ -353,20 +366,37 @@ impl<'t> Worker<'t> {
         }
     }
 
+    /// Does work that is given up when a completion comes that somebody waits for. A panic becomes an error.
+    fn interruptible<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, ModelError>,
+    ) -> Result<T, ModelError> {
+        let urgent = Arc::clone(&self.urgent);
+        let interrupt: Interrupt = Box::new(move || urgent.load(Ordering::Relaxed) > 0);
+        self.model.interrupt_when((!self.interrupted).then_some(interrupt));
+        let done = caught(|| work(self));
+        self.model.interrupt_when(None);
+        self.interrupted = matches!(done, Err(ModelError::Interrupted));
+        done
+    }
+
     /// One forward of a scoring.
     fn score(&mut self, mut scoring: Scoring, answer: oneshot::Sender<Result<Scores, ModelError>>) {
         let longest = self.longest();
-        let (model, kv, context) = (&mut self.model, self.kv, self.context);
-        // As the rewrites do, whose cache it works in.
-        model.use_adapter(true);
-        let config = model.config();
-        let cache = self.caches[1].get_or_insert_with(|| KvCache::new(config, kv, context));
-        match caught(|| scoring.step(model, cache, longest)) {
-            Ok(false) => self.scorings.push_front((scoring, answer)),
+        let done = self.interruptible(|worker| {
+            let (model, kv, context) = (&mut worker.model, worker.kv, worker.context);
+            // As the rewrites do, whose cache it works in.
+            model.use_adapter(true);
+            let config = model.config();
+            let cache = worker.caches[1].get_or_insert_with(|| KvCache::new(config, kv, context));
+            scoring.step(model, cache, longest)
+        });
+        match done {
+            Ok(false) | Err(ModelError::Interrupted) => self.scorings.push_front((scoring, answer)),
             // In the other cases a receiver that is gone wants no answer.
             Ok(true) => drop(answer.send(Ok(scoring.finish(false)))),
             Err(error) => {
-                cache.truncate(0);
+                self.caches[1].iter_mut().for_each(|cache| cache.truncate(0));
                 drop(answer.send(Err(error)));
             }
         }
@@ -375,22 +405,32 @@ impl<'t> Worker<'t> {
     /// One forward of the first completion.
     fn complete(&mut self, priority: Priority) {
         let Some((mut completion, answer)) = self.completions.pop_front() else { return };
-        let step = |worker: &mut Self| {
-            let (model, kv, context) = (&mut worker.model, worker.kv, worker.context);
-            model.use_adapter(false);
-            let config = model.config();
-            let cache = worker.caches[0].get_or_insert_with(|| KvCache::new(config, kv, context));
-            completion.step(model, cache)
-        };
-        let done = caught(|| match priority {
-            Priority::Background => self.in_background(step),
-            Priority::Apply => {
-                let mut step = step;
-                step(self)
+        let (config, kv, context) = (self.model.config(), self.kv, self.context);
+        let cache = self.caches[0].get_or_insert_with(|| KvCache::new(config, kv, context));
+        let reading = completion.is_reading(cache);
+        let cancel = completion.cancel.clone();
+        let mut step = |worker: &mut Self| {
+            worker.model.use_adapter(false);
+            match &mut worker.caches[0] {
+                Some(cache) => completion.step(&mut worker.model, cache),
+                None => Ok(None),
             }
-        });
+        };
+        let done = match priority {
+            Priority::Background => self.interruptible(|worker| worker.in_background(&mut step)),
+            Priority::Apply => {
+                // What is not wanted any more ends at once, but for reading, which the next one goes on from.
+                let interrupt: Interrupt = Box::new(move || cancel.is_cancelled());
+                self.model.interrupt_when((!reading).then_some(interrupt));
+                let done = caught(|| step(self));
+                self.model.interrupt_when(None);
+                done
+            }
+        };
         match done {
             Ok(None) => self.completions.push_front((completion, answer)),
+            // Ahead of time it goes behind those that came since; what was cancelled is answered before the next forward.
+            Err(ModelError::Interrupted) => self.completions.push_back((completion, answer)),
             // In the other cases a receiver that is gone wants no answer.
             Ok(Some(stop)) => drop(answer.send(Ok(completion.finish(stop)))),
             Err(error) => {

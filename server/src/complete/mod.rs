@@ -27,7 +27,7 @@ pub use layout::Budget;
 use layout::Layout;
 use memory::{Found, Memory, Spot};
 use place::Place;
-use polish::{fit, polish};
+use polish::{Polished, fit, polish};
 pub use tally::{Counted, Counts, Tally};
 pub use write::{WriteError, write};
 
@@ -169,6 +169,17 @@ impl Plan {
             .is_some_and(|typed| text.starts_with(typed) || typed.starts_with(text))
     }
 
+    /// What can be shown for a query of a text that is still being written for this plan.
+    pub fn so_far(&self, query: &Query, written: &Written) -> Option<Completion> {
+        let (text, cursor) = without_carriage_returns(&query.text, query.cursor);
+        let place = Place::new(&text, cursor, query.language);
+        let spot = Spot::new(&query.file, &text, cursor, place.after_from(cursor));
+        let typed = self.spot.leads_to(&spot, &text[..cursor])?;
+        let Polished { text, confidence } = polish::so_far(&self.place, written, &self.options)?;
+        let left = text.strip_prefix(typed).filter(|left| !left.trim().is_empty())?;
+        Some(completion(&Polished { text: left.to_owned(), confidence }, &place, self.line_feeds))
+    }
+
     /// Whether `text`, as far as it is written, needs no more.
     pub fn is_over(&self, text: &str) -> bool {
         if self.options.guards { rules::end(&self.place, text).is_some() } else { text.contains('\n') }
@@ -289,7 +300,7 @@ impl Completer {
     }
 }
 
-fn completion(polished: &polish::Polished, place: &Place, line_feeds: &str) -> Completion {
+fn completion(polished: &Polished, place: &Place, line_feeds: &str) -> Completion {
     let (text, replaces) = fit(&polished.text, place);
     let text = if line_feeds == "\n" { text } else { text.replace('\n', line_feeds) };
     Completion { text, replaces, confidence: polished.confidence }

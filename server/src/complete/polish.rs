@@ -52,15 +52,43 @@ pub(super) fn polish(place: &Place, written: &Written, options: &Options) -> Res
     Ok(Polished { text: text.to_owned(), confidence })
 }
 
+/// What of a text that is still being written can be shown already: whole words, and no line that may become one of
+/// those around it.
+pub(super) fn so_far(place: &Place, written: &Written, options: &Options) -> Option<Polished> {
+    let begun = if end(place, &written.text).is_some() {
+        ""
+    } else {
+        let words = written.text.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+        &written.text[words.len()..]
+    };
+    let text = written.text.strip_suffix(begun).unwrap_or_default().to_owned();
+    let last = text.lines().next_back().unwrap_or_default();
+    let (line, [below, above]) = (line_of(place, &text), [&place.next_line, above(place, &text)]);
+    if !text.contains('\n') && significant(&line) && (below.starts_with(&line) || above.starts_with(&line))
+        || significant(last) && place.next_line.starts_with(last.trim())
+    {
+        return None;
+    }
+    polish(place, &Written { text, tokens: written.tokens.clone(), ..Written::default() }, options).ok()
+}
+
 /// Whether the line that comes of it stands right above or below.
 fn repeats(place: &Place, text: &str) -> bool {
+    let line = line_of(place, text);
+    significant(&line) && (line == place.next_line || line == above(place, text))
+}
+
+/// The first line that comes of a completion, without its indentation.
+fn line_of(place: &Place, text: &str) -> String {
     let own_line = if text.starts_with('\n') { "" } else { place.line.as_str() };
     let first = text.trim_start_matches('\n').lines().next().unwrap_or_default();
     let line = format!("{own_line}{first}{}", if place.rest == Rest::Text { &place.rest_text } else { "" });
-    let line = line.trim();
-    let above =
-        if own_line.is_empty() && text.starts_with('\n') { place.line.trim() } else { &place.previous_line };
-    significant(line) && (line == place.next_line || line == above)
+    line.trim().to_owned()
+}
+
+/// The line above that one.
+fn above<'t>(place: &'t Place, text: &str) -> &'t str {
+    if text.starts_with('\n') { place.line.trim() } else { &place.previous_line }
 }
 
 /// Fits a completion to the rest of the cursor's line: the text to insert, and how much of the rest it replaces.

@@ -80,7 +80,7 @@ impl Tally {
         std::mem::take(&mut self.changed).then(|| self.counted.clone())
     }
 
-    /// A completion goes to the screen. One that only shows what is left of the one before is the same one.
+    /// A completion goes to the screen. One that shows what is left of the one before, or more of it, is the same one.
     pub fn show(
         &mut self,
         file: &str,
@@ -89,12 +89,19 @@ impl Tally {
         cursor: usize,
         completion: &super::Completion,
     ) {
-        if let Some(shown) = &self.shown
+        if let Some(shown) = &mut self.shown
             && shown.file == file
             && cursor == shown.cursor + shown.kept
-            && shown.text.get(shown.kept..).is_some_and(|left| left.starts_with(&completion.text))
+            && let Some(left) = shown.text.get(shown.kept..)
         {
-            return;
+            if left.starts_with(&completion.text) {
+                return;
+            }
+            if !left.is_empty() && completion.text.starts_with(left) {
+                shown.text.replace_range(shown.kept.., &completion.text);
+                shown.replaces = completion.replaces;
+                return;
+            }
         }
         self.over();
         self.shown = Some(Shown {
@@ -159,11 +166,11 @@ impl Tally {
         Some(taken as f64 / counts.shown as f64)
     }
 
-    /// How long to rest after a key before the model is asked: the less completions are wanted, the longer.
+    /// How long to rest after a key before the model is asked: not at all, and the longer the less completions are wanted.
     pub fn debounce(&self, language: &str) -> Duration {
         // Of what Copilot and its like show, about three in ten are accepted.
         let welcome = self.welcome(language).unwrap_or(0.3);
-        Duration::from_millis((20.0 + 130.0 * (1.0 - welcome / 0.3).clamp(0.0, 1.0)) as u64)
+        Duration::from_millis((150.0 * (1.0 - welcome / 0.3).clamp(0.0, 1.0)) as u64)
     }
 
     /// So many tokens are worth writing: where little of what is shown is kept, shorter completions are as good.
@@ -221,6 +228,14 @@ mod tests {
         let counts = tally.news().unwrap().remove("rust").unwrap();
         assert_eq!((counts.shown, counts.characters_kept), (1, 3));
         assert_eq!(tally.news(), None);
+        // Nor is more of it.
+        tally.show("f", "rust", &Rope::from_str("a"), 1, &completion("b"));
+        tally.show("f", "rust", &Rope::from_str("a"), 1, &completion("bcd"));
+        tally.changed("f", &Rope::from_str("ab"));
+        tally.show("f", "rust", &Rope::from_str("ab"), 2, &completion("cdef"));
+        tally.changed("f", &Rope::from_str("abcdef"));
+        let counts = tally.news().unwrap().remove("rust").unwrap();
+        assert_eq!((counts.shown, counts.characters_shown, counts.characters_kept), (2, 8, 8));
     }
 
     #[test]

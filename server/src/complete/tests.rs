@@ -56,6 +56,39 @@ fn check(language: &str, marked: &str, model: &str, after: &str) {
     assert_eq!(accepted, after);
 }
 
+/// What is shown at `later` of a text that is still being written at `marked`.
+#[track_caller]
+fn check_so_far(marked: &str, model: &str, later: &str, expected: Option<&str>) {
+    let planned = Completer::default().plan(&query("rust", marked), &Options::default(), |_| Vec::new());
+    let Planned::Write(plan) = planned else { panic!("{planned:?}") };
+    let tokens = vec![(model.len(), -0.1)];
+    let written = Written { text: model.to_owned(), tokens, ..Written::default() };
+    let shown = plan.so_far(&query("rust", later), &written).map(|completion| completion.text);
+    assert_eq!(shown.as_deref(), expected);
+}
+
+#[test]
+fn of_a_text_that_is_being_written_whole_words_are_shown() {
+    let marked = "fn a() {\n    let x = $0\n}\n";
+    check_so_far(marked, "self.value(ind", marked, Some("self.value("));
+    check_so_far(marked, "self.va", "fn a() {\n    let x = se$0\n}\n", Some("lf."));
+    check_so_far(marked, "sel", marked, None);
+    check_so_far(marked, "self.va", "fn a() {\n    let x = so$0\n}\n", None);
+    check_so_far(marked, "self.va", "fn a() {\n    let x = self.$0\n}\n", None);
+    // What is over is shown to its end.
+    check_so_far(marked, "self.value;\n    le", marked, Some("self.value;"));
+    let closed = "fn a() {\n    f($0)\n}\n";
+    check_so_far(closed, "self.value, ind", closed, Some("self.value,"));
+}
+
+#[test]
+fn what_may_become_a_neighbouring_line_is_not_shown_before_it_is_whole() {
+    let marked = "fn a() {\n    $0\n    self.value(1);\n}\n";
+    check_so_far(marked, "self.value(", marked, None);
+    check_so_far(marked, "self.other(", marked, Some("self.other("));
+    check_so_far(marked, "self.other();\n    self.value(", marked, None);
+}
+
 #[test]
 fn a_statement_ends_with_its_line() {
     check("rust", "fn a() {\n    let x = $0\n}\n", "1;\n    let y = 2;\n", "fn a() {\n    let x = 1;$1\n}\n");

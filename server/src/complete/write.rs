@@ -19,14 +19,14 @@ pub enum WriteError {
     Model(#[from] ModelError),
 }
 
-/// Has a model write; blocks until that is done. `ahead` says that nobody waits for it yet; `on_text` hears of the text so
-/// far.
+/// Has a model write; blocks until that is done. `ahead` says that nobody waits for it yet; `on_text` hears of what is
+/// written so far.
 pub fn write(
     model: &ModelHandle,
     plan: &Plan,
     ahead: bool,
     cancel: &CancellationToken,
-    on_text: &mut dyn FnMut(&str),
+    on_text: &mut dyn FnMut(&Written),
 ) -> Result<Written, WriteError> {
     let started = Instant::now();
     let tokenizer = model.tokenizer();
@@ -59,7 +59,7 @@ pub fn write(
         if written.text.trim_start().contains('\n') {
             written.first_line_seconds.get_or_insert((heard - started).as_secs_f64());
         }
-        on_text(&written.text);
+        on_text(&written);
     }
     let completed = answer.blocking_recv().unwrap_or(Err(ModelError::WorkerGone))?;
     if completed.stop == StopReason::Cancelled {

@@ -1,11 +1,12 @@
 //! `textDocument/inlineCompletion` and `textDocument/completion`: one completion for the cursor.
 //!
-//! A request that is overtaken by typing or by a newer request is answered at once, with nothing. The types of inline
+//! A request that is overtaken by typing or by a newer request is answered at once, with nothing. While keys come fast,
+//! each is answered soon with what is written by then, and the next ones get the rest. The types of inline
 //! completion are our own, after the specification's version 3.18.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redraft_grammars::Language;
 use redraft_model::prompt::OtherFile;
@@ -22,7 +23,7 @@ use tower_lsp::lsp_types::{
 use super::convert::{from_position, from_range, to_range};
 use super::shared::{Shared, lock};
 use crate::complete::{
-    Completer, Completion, Context, Counted, Options, Plan, Planned, Query, Tally, shown_path,
+    Completer, Completion, Context, Counted, Options, Plan, Planned, Query, Tally, Written, shown_path,
 };
 use crate::session::{DocumentSnapshot, MAX_PARSED_BYTES};
 
@@ -81,8 +82,22 @@ pub(super) struct Completing {
     tally: Mutex<Tally>,
     /// What of other files is in the prompt, in an order that changes little.
     context: Mutex<Context>,
+    /// How fast keys come.
+    pace: Mutex<Pace>,
     /// Whether the client shows ghost text.
     inline: AtomicBool,
+}
+
+/// Keys that come faster than this are typed in one go: the next one will ask again in a moment.
+const IN_ONE_GO: Duration = Duration::from_millis(125);
+/// So long after a request of such a key something is answered, whatever is there.
+const PATIENCE: Duration = Duration::from_millis(36);
+
+/// When the last key came, and how long that was after the one before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    last: Option<Instant>,
+    pause: Option<Duration>,
 }
 
 /// A completion that is being written.
@@ -96,7 +111,7 @@ struct Running {
 /// How far it is.
 #[derive(Clone, Debug, Default)]
 struct Progress {
-    text: String,
+    written: Written,
     done: bool,
 }
 
@@ -105,7 +120,7 @@ impl Running {
     async fn leads_to(mut self, plan: &Plan) -> bool {
         loop {
             let progress = self.progress.borrow_and_update().clone();
-            if progress.done || !self.plan.leads_to(plan, &progress.text) {
+            if progress.done || !self.plan.leads_to(plan, &progress.written.text) {
                 return progress.done;
             }
             if self.progress.changed().await.is_err() {
@@ -132,12 +147,32 @@ impl Completing {
     /// A document has a new text: whoever waits is answered with nothing.
     pub(super) fn changed(&self, uri: &Url, text: &Rope) {
         lock(&self.newest).cancel();
+        let mut pace = lock(&self.pace);
+        let now = Instant::now();
+        *pace = Pace { last: Some(now), pause: pace.last.map(|last| now - last) };
+        drop(pace);
         lock(&self.tally).changed(uri.as_str(), text);
     }
 
     /// The counts, if they changed.
     fn news(&self) -> Option<Counted> {
         lock(&self.tally).news()
+    }
+
+    /// Until when something must be answered, while keys come so fast that the next one asks again in a moment. Where
+    /// they do not, whoever waits sees the whole completion as soon as it is there, and may never ask again.
+    fn deadline(&self) -> Option<Instant> {
+        let Pace { last, pause } = *lock(&self.pace);
+        let now = Instant::now();
+        let fast = pause? < IN_ONE_GO && now - last? < IN_ONE_GO;
+        fast.then(|| now + PATIENCE)
+    }
+
+    /// What is there for a query by now, of a completion that is being written. The rest is for the next key.
+    fn so_far(&self, query: &Query) -> Option<Completion> {
+        let running = lock(&self.running).clone()?;
+        let progress = running.progress.borrow();
+        running.plan.so_far(query, &progress.written)
     }
 
     fn begin(&self, cancel: CancellationToken) {
@@ -150,7 +185,7 @@ impl Completing {
         let mut running = lock(&self.running);
         let found = running.take()?;
         let progress = found.progress.borrow().clone();
-        if !found.plan.leads_to(plan, &progress.text) {
+        if !found.plan.leads_to(plan, &progress.written.text) {
             found.cancel.cancel();
             return None;
         }
@@ -264,14 +299,36 @@ async fn complete(shared: &Arc<Shared>, query: Query, invoked: bool) -> Option<C
         (pause, tally.max_tokens(language, config.max_tokens))
     };
     let options = Options { max_tokens, ..config.options() };
+    let (pause, deadline) =
+        if invoked { (Duration::ZERO, None) } else { (pause, shared.completing.deadline()) };
     let cancel = shared.new_cancel();
     shared.completing.begin(cancel.clone());
     // `$/cancelRequest` drops this future.
-    let _cancels = cancel.clone().drop_guard();
+    let cancels = cancel.clone().drop_guard();
     let query = Arc::new(query);
+    let writing = {
+        let (shared, query) = (Arc::clone(shared), Arc::clone(&query));
+        tokio::spawn(async move {
+            tokio::select! {
+                shown = unless_overtaken(&shared, &query, &options, pause) => shown,
+                () = cancel.cancelled() => None,
+            }
+        })
+    };
     tokio::select! {
-        shown = unless_overtaken(shared, &query, &options, if invoked { Duration::ZERO } else { pause }) => shown,
-        () = cancel.cancelled() => None,
+        shown = writing => shown.ok()?,
+        () = until(deadline) => {
+            cancels.disarm();
+            shared.completing.so_far(&query)
+        }
+    }
+}
+
+/// Waits until then; for ever without a time.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -340,8 +397,8 @@ fn start(shared: &Arc<Shared>, plan: Plan, ahead: bool) -> Running {
     let running = Running { plan, cancel: shared.new_cancel(), progress };
     let (shared, Running { plan, cancel, .. }) = (Arc::clone(shared), running.clone());
     tokio::task::spawn_blocking(move || {
-        let on_text = &mut |text: &str| {
-            sender.send_modify(|progress| progress.text.replace_range(.., text));
+        let on_text = &mut |written: &Written| {
+            sender.send_modify(|progress| progress.written.clone_from(written));
         };
         match shared.engine.complete(&plan, ahead, &cancel, on_text) {
             // What is shown of it is asked for where it is wanted.

@@ -90,13 +90,13 @@ pub trait Engine: Send + Sync + 'static {
     ) -> Result<Applied, ApplyError>;
 
     /// Writes a completion; nothing when the model is not loaded. `ahead` says that nobody waits for it yet; `on_text`
-    /// hears of the text so far.
+    /// hears of what is written so far.
     fn complete(
         &self,
         plan: &Plan,
         ahead: bool,
         cancel: &CancellationToken,
-        on_text: &mut dyn FnMut(&str),
+        on_text: &mut dyn FnMut(&Written),
     ) -> Option<Result<Written, WriteError>>;
 
     /// What became of completions in earlier sessions.

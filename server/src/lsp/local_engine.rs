@@ -150,7 +150,7 @@ impl Engine for LocalEngine {
         plan: &Plan,
         ahead: bool,
         cancel: &CancellationToken,
-        on_text: &mut dyn FnMut(&str),
+        on_text: &mut dyn FnMut(&Written),
     ) -> Option<Result<Written, WriteError>> {
         self.model().map(|model| complete::write(&model, plan, ahead, cancel, on_text))
     }

@@ -38,11 +38,20 @@ impl Setup {
         Setup::new(with_ghost_text(), json!({"debounce": 0}), marked).await.0
     }
 
-    /// Asks at the end of the only place where `before` stands.
+    /// Asks at the end of the only place where `before` stands, with patience.
     async fn ask(&mut self, before: &str) -> i64 {
+        self.ask_as(before, 1).await
+    }
+
+    /// Asks as an editor does with every key.
+    async fn ask_as_typed(&mut self, before: &str) -> i64 {
+        self.ask_as(before, 2).await
+    }
+
+    async fn ask_as(&mut self, before: &str, kind: u32) -> i64 {
         let position = self.editor.range_of(A, before)["end"].clone();
         let params = json!({
-            "textDocument": {"uri": A}, "position": position, "context": {"triggerKind": 2},
+            "textDocument": {"uri": A}, "position": position, "context": {"triggerKind": kind},
         });
         self.editor.rpc.start("textDocument/inlineCompletion", params).await
     }
@@ -173,6 +182,37 @@ async fn typing_what_is_being_written_does_not_stop_it() {
     assert_eq!(setup.answer(first).await, Value::Null);
     writing.finish("m += item;");
     assert_eq!(setup.answer(second).await["items"][0]["insertText"], " += item;");
+    setup.editor.close().await;
+}
+
+#[tokio::test]
+async fn while_keys_come_fast_what_is_written_so_far_is_shown() {
+    let mut setup = Setup::ghost(LOOP).await;
+    let mut overtaken = vec![setup.ask("        su").await];
+    let writing = setup.writing().await;
+    writing.so_far("m += item.val");
+    setup.editor.replace(A, "        su", "        sum").await;
+    let answer = loop {
+        setup.editor.replace(A, "        sum", "        sum ").await;
+        setup.editor.replace(A, "        sum ", "        sum").await;
+        let id = setup.ask_as_typed("        sum").await;
+        let patience = std::time::Duration::from_secs(1);
+        match tokio::time::timeout(patience, setup.editor.rpc.response(id)).await {
+            // The engine had nothing yet.
+            Ok(Ok(Value::Null)) => {}
+            Ok(answer) => break answer.unwrap(),
+            // The machine was so slow that the keys came slowly.
+            Err(_) => overtaken.push(id),
+        }
+    };
+    for id in overtaken {
+        assert_eq!(setup.answer(id).await, Value::Null);
+    }
+    assert_eq!(answer["items"][0]["insertText"], " += item.");
+    // The rest is for the next key.
+    writing.finish("m += item.value();");
+    let id = setup.ask("        sum").await;
+    assert_eq!(setup.answer(id).await["items"][0]["insertText"], " += item.value();");
     setup.editor.close().await;
 }
 

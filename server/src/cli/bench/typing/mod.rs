@@ -276,18 +276,20 @@ fn report(keys: &[Key], rate: f64) -> String {
         );
     }
     // Each key counts once, whatever was shown for it. Before the next key counts as well: until then nobody has moved on.
+    let wait = |key: &Key, from: Option<Instant>| Some(milliseconds(from?, key.answered?));
     let soon = |key: &&Key| {
-        let wait = |from: Option<Instant>| Some(milliseconds(from?, key.answered?) <= SOON);
-        wait(key.sent) == Some(true) || wait(key.overtaken) == Some(true)
+        let wait = |from| wait(key, from).is_some_and(|wait| wait <= SOON);
+        wait(key.sent) || wait(key.overtaken)
     };
+    let at_once = keys.iter().filter(|key| wait(key, key.sent).is_some_and(|wait| wait <= SOON)).count();
     let within = keys.iter().filter(soon).count();
     let in_time =
         keys.iter().filter(|key| soon(key) || key.answered.is_some() && key.overtaken.is_none()).count();
     let length: usize = right.iter().map(|key| key.length).sum();
     let _ = writeln!(
         text,
-        "\nof what was shown {} were what is typed next, {:.1} characters long\nanswered within 50 ms of the key, or of the next one where \
-         that came first: {within} of {total}; before the next key, or within 50 ms of it: {in_time} of {total}; never \
+        "\nof what was shown {} were what is typed next, {:.1} characters long\nanswered within 50 ms of the key: {at_once} of {total}; of the key, or of the next one \
+         where that came first: {within} of {total}; before the next key, or within 50 ms of it: {in_time} of {total}; never \
          answered: {unanswered}",
         right.len(),
         length as f64 / right.len().max(1) as f64,
@@ -363,7 +365,7 @@ mod tests {
             Key { sent: at(0), ..Key::default() },
         ];
         let report = report(&keys, 10.0);
-        assert!(report.contains("came first: 2 of 6;"), "{report}");
+        assert!(report.contains("of the key: 1 of 6;") && report.contains("came first: 2 of 6;"), "{report}");
         assert!(
             report.contains("within 50 ms of it: 4 of 6;") && report.contains("never answered: 1"),
             "{report}"
