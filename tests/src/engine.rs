@@ -41,7 +41,7 @@ impl Running {
 
     /// Reports verified text.
     pub fn write(&self, text: &str) {
-        self.order(Order::Step(Step::Writing { text: text.to_owned(), tokens_per_second: 123.0 }));
+        self.order(Order::Step(Step::Writing { text: text.to_owned(), tokens_per_second: Some(123.0) }));
     }
 
     /// Ends it.

@@ -72,6 +72,13 @@ pub struct Stats {
     pub decode_seconds: f64,
 }
 
+impl Stats {
+    /// Tokens per second; nothing before the second token, since the first comes out of the prompt.
+    pub fn rate(&self) -> Option<f64> {
+        (self.forwards > 0).then(|| self.tokens as f64 / self.decode_seconds.max(1e-9))
+    }
+}
+
 /// Why a generation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {

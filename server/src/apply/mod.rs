@@ -193,7 +193,8 @@ pub enum ApplyError {
 ///
 /// An untuned small model writes the right file far less often than the merge does, so on the route `auto` it is asked
 /// only where the merge is unsure: it votes where there are several merges, else it writes the file, and it can confirm a
-/// merge or choose among them, never replace them unasked.
+/// merge or choose among them, never replace them unasked. What a comment of the suggestion asks for beyond what it shows
+/// (`// same for the other cases`) only the model can do: it writes the file, and a person is asked.
 pub fn apply(
     request: &ApplyRequest,
     options: &ApplyOptions,
@@ -210,14 +211,15 @@ pub fn apply(
         return Err(ApplyError::Cancelled);
     }
     let task = Task { request, file, suggestion, language };
-    let sure = merges.as_ref().is_ok_and(|merges| merges[0].confidence >= merge::SURE);
+    let shown = task.demand().is_none();
+    let sure = shown && merges.as_ref().is_ok_and(|merges| merges[0].confidence >= merge::SURE);
     let model = match options.route {
         Route::Deterministic => None,
         Route::Auto => model.filter(|_| !sure),
         Route::Model => Some(model.ok_or(ApplyError::NoModel)?),
     };
     let Some(model) = model else { return Ok(task.merged(&merges?[0])) };
-    if let (Route::Auto, Ok(merges)) = (options.route, &mut merges)
+    if let (Route::Auto, true, Ok(merges)) = (options.route, shown, &mut merges)
         && let Some(applied) = task.voted(model, merges, cancel, on_progress)?
     {
         return Ok(applied);
@@ -225,7 +227,9 @@ pub fn apply(
     let writer = Writer { model, decoder: options.decoder, cancel };
     let rewrite = rewrite::rewrite(&writer, &task, merges.as_deref().unwrap_or(&[]), on_progress);
     match (rewrite, merges) {
-        (Ok(rewrite), Ok(merges)) if options.route == Route::Auto => Ok(task.chosen(&rewrite, &merges)),
+        (Ok(rewrite), Ok(merges)) if options.route == Route::Auto => {
+            Ok(task.carried_out(&rewrite, &merges).unwrap_or_else(|| task.chosen(&rewrite, &merges)))
+        }
         (Ok(rewrite), merges) => Ok(task.rewritten(&rewrite, merges.as_deref().unwrap_or(&[]))),
         (Err(error @ ApplyError::Cancelled), _) => Err(error),
         (Err(error), Ok(merges)) if options.route == Route::Auto => {
@@ -253,15 +257,27 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn damage(&self, output: &str) -> Vec<String> {
+    fn review(&self, output: &str) -> Vec<String> {
         guard::review(&self.request.original, output, &self.suggestion, self.language)
+    }
+
+    /// What the suggestion asks for beyond what it shows, unless the file says the same.
+    fn demand(&self) -> Option<&str> {
+        let lines = self.file.lines();
+        let own = |demand: &&str| !lines.iter().any(|line| line.trim() == demand.trim());
+        self.suggestion.demands().into_iter().find(own).map(str::trim)
     }
 
     /// The merge as it is.
     fn merged(&self, merge: &Merge) -> Applied {
         let output = self.file.rebuild(&merge.lines);
         let unsure = merge.confidence < merge::SURE;
-        let mut why = self.damage(&output);
+        let mut why = self.review(&output);
+        let mut confidence = merge.confidence;
+        if let Some(demand) = self.demand() {
+            why.insert(0, format!("The suggestion says {demand:?}, and that is not done."));
+            confidence = confidence.min(ALONE);
+        }
         if merge.evidence.gone_unshown > 0 {
             why.extend(guard::gone_item(&self.request.original, &output, &self.suggestion));
         }
@@ -278,7 +294,7 @@ impl Task<'_> {
             route: if self.suggestion.is_exact() { RouteTaken::Exact } else { RouteTaken::Merge },
             reason: if unchanged { "the file reads so already".into() } else { merge.reason.clone() },
             output,
-            confidence: merge.confidence,
+            confidence,
             asks,
             why,
             stats: None,
@@ -314,6 +330,41 @@ impl Task<'_> {
         }))
     }
 
+    /// What the model wrote where the suggestion asks for more than it shows: no merge, nothing of the likeliest merge's new
+    /// lines lost, no item written a second time, and no damage.
+    fn carried_out(&self, rewrite: &Rewrite, merges: &[Merge]) -> Option<Applied> {
+        let demand = self.demand()?;
+        let (original, output) = (&self.request.original, &rewrite.output);
+        let merged = |merge: &Merge| same_text(&self.file.rebuild(&merge.lines), output);
+        let likeliest = self.file.rebuild(&merges[0].lines);
+        let new_items = guard::more_items(output, &likeliest);
+        let twice =
+            new_items.iter().any(|name| likeliest.lines().any(|line| merge::item_name(line) == Some(name)));
+        let added = merges[0].lines.iter().filter(|line| line.original.is_none());
+        let lost = added
+            .filter(|line| !line.text.trim().is_empty())
+            .any(|line| !output.lines().any(|written| written.trim() == line.text.trim()));
+        let damage = guard::damage(original, output, &self.suggestion, self.language);
+        if lost || twice || !damage.is_empty() || merges.iter().any(merged) || same_text(original, output) {
+            return None;
+        }
+        let mut why = vec![format!("The suggestion says {demand:?}; the model wrote what that may mean.")];
+        why.extend(guard::invented(original, output, &self.suggestion));
+        why.extend(
+            new_items.iter().map(|name| format!("`{name}` is new, and the suggestion does not speak of it.")),
+        );
+        why.extend(guard::gone_item(original, output, &self.suggestion));
+        Some(Applied {
+            output: output.clone(),
+            route: RouteTaken::Model,
+            reason: "the suggestion asks for more than it shows, so the model rewrote the file".into(),
+            confidence: ALONE,
+            asks: true,
+            why,
+            stats: Some(rewrite.stats),
+        })
+    }
+
     /// The merge that the model wrote too; the likeliest one, where it wrote something else.
     fn chosen(&self, rewrite: &Rewrite, merges: &[Merge]) -> Applied {
         let same = |merge: &&Merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output);
@@ -332,7 +383,7 @@ impl Task<'_> {
     /// What the model wrote.
     fn rewritten(&self, rewrite: &Rewrite, merges: &[Merge]) -> Applied {
         let twin = merges.iter().find(|merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output));
-        let mut why = self.damage(&rewrite.output);
+        let mut why = self.review(&rewrite.output);
         why.extend(guard::gone_item(&self.request.original, &rewrite.output, &self.suggestion));
         let confidence = twin.map_or(ALONE, |merge| merge.confidence);
         if twin.is_none() && same_text(&self.request.original, &rewrite.output) {
@@ -380,22 +431,55 @@ fn capitalised(sentence: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_model_that_changes_nothing_is_not_taken_for_an_edit_that_has_landed() {
+    fn with_task<T>(original: &str, suggestion: &str, run: impl FnOnce(&Task<'_>, &[Merge]) -> T) -> T {
         let request = ApplyRequest {
             path: Some("a.rs".into()),
-            original: "fn a() {}\nfn b() {}\n".into(),
-            suggestion: "fn b() { a() }\n".into(),
+            original: original.into(),
+            suggestion: suggestion.into(),
             ..ApplyRequest::default()
         };
         let suggestion = suggestion::parse(&request.suggestion, None, None).expect("a suggestion");
         let file = FileText::new(&request.original);
         let language = language_of(&request);
         let merges = merge::merge(&file.lines(), &suggestion, language).expect("a merge");
-        let task = Task { request: &request, file, suggestion, language };
-        let unchanged = Rewrite { output: request.original.clone(), stats: Stats::default() };
-        let applied = task.rewritten(&unchanged, &merges);
+        run(&Task { request: &request, file, suggestion, language }, &merges)
+    }
+
+    fn rewrite(output: &str) -> Rewrite {
+        Rewrite { output: output.into(), stats: Stats::default() }
+    }
+
+    #[test]
+    fn a_model_that_changes_nothing_is_not_taken_for_an_edit_that_has_landed() {
+        let original = "fn a() {}\nfn b() {}\n";
+        let applied = with_task(original, "fn b() { a() }\n", |task, merges| {
+            task.rewritten(&rewrite(original), merges)
+        });
         assert!(applied.asks && applied.confidence < merge::SURE, "{}", applied.confidence);
         assert!(applied.why[0].contains("left the file as it was"), "{:?}", applied.why);
+    }
+
+    const FOUR: &str = "fn f() {\n    one(a);\n    two(a);\n    three(a);\n    four(a);\n}\n";
+    const DEMAND: &str = "fn f() {\n    one(b);\n    two(a);\n    // same for the other two\n}\n";
+
+    #[test]
+    fn what_a_comment_asks_for_is_the_models_if_it_keeps_what_is_shown() {
+        let done =
+            FOUR.replace("one(a)", "one(b)").replace("three(a)", "three(b)").replace("four(a)", "four(b)");
+        let carried =
+            |output: &str| with_task(FOUR, DEMAND, |task, merges| task.carried_out(&rewrite(output), merges));
+        let applied = carried(&done).expect("what the model wrote");
+        assert!(applied.asks && applied.route == RouteTaken::Model && applied.output == done);
+        assert!(applied.why[0].contains("same for the other two"), "{:?}", applied.why);
+        let shown_is_lost = done.replace("one(b)", "one(a)");
+        let demand_is_left = done.replace("    four", "    // same for the other two\n    four");
+        let broken = done.replace("four(b);", "four(b;");
+        let only_merged = FOUR.replace("one(a)", "one(b)");
+        let twice = format!("{done}\nfn f() {{}}\n");
+        for output in [FOUR, &shown_is_lost, &demand_is_left, &broken, &only_merged, &twice] {
+            assert!(carried(output).is_none(), "{output}");
+        }
+        let more = carried(&format!("{done}\nfn g() {{}}\n")).expect("what the model wrote");
+        assert!(more.why.iter().any(|why| why.contains("`g` is new")), "{:?}", more.why);
     }
 }

@@ -170,6 +170,27 @@ fn conflict_marks_and_fences_of_the_file_itself_stay() {
 }
 
 #[test]
+fn what_a_merge_cannot_carry_out_is_asked_and_nothing_of_it_is_lost() {
+    let original = "first_line()\nsecond_line()\nthird_line()\nfourth_line()\n";
+    let changed = original.replace("first_line()", "first_line(1)");
+    let demand = "// same for the other lines";
+    let applied = edit(original, &format!("first_line(1)\nsecond_line()\n{demand}\n")).expect("an edit");
+    assert_eq!(applied.output, changed);
+    assert!(applied.asks && applied.confidence < merge::SURE);
+    assert!(applied.why[0].contains(demand) && applied.why[0].contains("not done"), "{:?}", applied.why);
+    // Exact formats say what they mean: the text lands as it stands, after a question.
+    let block = format!("<<<<<<< SEARCH\nfirst_line()\n=======\nfirst_line(1)\n{demand}\n>>>>>>> REPLACE\n");
+    let applied = edit(original, &block).expect("an edit");
+    assert!(applied.output.contains(demand) && applied.asks, "{:?}", applied.why);
+    // A comment that the file has is the file's.
+    let own = original.replace("third", &format!("{demand}\nthird"));
+    let suggestion = format!("first_line(1)\nsecond_line()\n{demand}\nthird_line()\nfourth_line()\n");
+    let applied = edit(&own, &suggestion).expect("an edit");
+    assert_eq!(applied.output, own.replace("first_line()", "first_line(1)"));
+    assert!(!applied.asks, "{:?}", applied.why);
+}
+
+#[test]
 fn bad_input_is_named() {
     for (suggestion, part) in [
         ("", "empty"),

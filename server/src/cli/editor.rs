@@ -129,8 +129,10 @@ fn needs_model(request: &ApplyRequest, options: ApplyOptions, cancel: &Cancellat
 }
 
 fn writing(stats: &Stats) -> String {
-    let rate = stats.tokens as f64 / stats.decode_seconds.max(1e-9);
-    let mut text = format!("writing: {} tokens, {rate:.0} tokens/s", stats.tokens);
+    let mut text = format!("writing: {} tokens", stats.tokens);
+    if let Some(rate) = stats.rate() {
+        text += &format!(", {rate:.0} tokens/s");
+    }
     if stats.drafted > 0 {
         let accepted = 100.0 * stats.accepted as f64 / stats.drafted as f64;
         text += &format!(", {accepted:.0} % of the drafted ones accepted");

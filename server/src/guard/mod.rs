@@ -100,10 +100,28 @@ pub fn review(
     suggestion: &Suggestion,
     language: Option<Language>,
 ) -> Vec<String> {
+    let mut why = damage(original, output, suggestion, language);
+    why.extend(invented(original, output, suggestion));
+    why
+}
+
+/// What no edit should do to a file, whoever wrote it: new syntax errors, and text that belongs to the suggestion alone.
+pub fn damage(
+    original: &str,
+    output: &str,
+    suggestion: &Suggestion,
+    language: Option<Language>,
+) -> Vec<String> {
     let (before, after): (Vec<&str>, Vec<&str>) = (original.lines().collect(), output.lines().collect());
     let mut why = Vec::new();
     why.extend(syntax::new_error(original, output, language));
     why.extend(leftovers(&before, &after, suggestion));
+    why
+}
+
+/// Lines that a model wrote of its own, in one sentence.
+pub fn invented(original: &str, output: &str, suggestion: &Suggestion) -> Option<String> {
+    let (before, after): (Vec<&str>, Vec<&str>) = (original.lines().collect(), output.lines().collect());
     let origins = attribute(&before, suggestion, &after);
     let invented: Vec<usize> = origins
         .iter()
@@ -111,16 +129,14 @@ pub fn review(
         .filter(|(_, origin)| **origin == Origin::Model)
         .map(|(at, _)| at)
         .collect();
-    if let Some(first) = invented.first() {
-        why.push(match invented.len() {
-            1 => format!("Line {} stands neither in the file nor in the suggestion.", first + 1),
-            count => format!(
-                "{count} lines, the first of them line {}, stand neither in the file nor in the suggestion.",
-                first + 1
-            ),
-        });
-    }
-    why
+    let first = invented.first()?;
+    Some(match invented.len() {
+        1 => format!("Line {} stands neither in the file nor in the suggestion.", first + 1),
+        count => format!(
+            "{count} lines, the first of them line {}, stand neither in the file nor in the suggestion.",
+            first + 1
+        ),
+    })
 }
 
 /// An item that goes although a snippet leaves the file with fewer items than it had, in one sentence: where the snippet
@@ -128,20 +144,28 @@ pub fn review(
 /// go. Diffs and search blocks show what they take out, and a renamed item leaves as many as there were.
 pub fn gone_item(original: &str, output: &str, suggestion: &Suggestion) -> Option<String> {
     let Body::Snippets(_) = &suggestion.body else { return None };
-    let items =
-        |text: &str| -> Vec<String> { text.lines().filter_map(item_name).map(str::to_owned).collect() };
-    let (before, mut left) = (items(original), items(output));
-    if left.len() >= before.len() {
+    if items(output).len() >= items(original).len() {
         return None;
     }
-    let gone = before.into_iter().find(|name| match left.iter().position(|kept| kept == name) {
+    let gone = more_items(original, output).into_iter().next()?;
+    Some(format!("`{gone}` would be gone from the file."))
+}
+
+fn items(text: &str) -> Vec<&str> {
+    text.lines().filter_map(item_name).collect()
+}
+
+/// The names of the items that `text` has more often than `other`, in its order.
+pub fn more_items<'a>(text: &'a str, other: &str) -> Vec<&'a str> {
+    let mut left = items(other);
+    let is_more = |name: &&str| match left.iter().position(|kept| kept == name) {
         Some(at) => {
             left.swap_remove(at);
             false
         }
         None => true,
-    })?;
-    Some(format!("`{gone}` would be gone from the file."))
+    };
+    items(text).into_iter().filter(is_more).collect()
 }
 
 /// Lines of `merged` that `output` has lost, in one sentence: used where a model rewrote what a merge had kept.
@@ -181,6 +205,8 @@ fn leftovers(before: &[&str], after: &[&str], suggestion: &Suggestion) -> Vec<St
         let is_code = |marker: &Marker| marker.bare && code.contains_key(line.trim());
         read_marker(line, Some("")).is_some_and(|marker| !marker.maybe_code && !is_code(&marker))
     });
+    let demands = suggestion.demands();
+    find("a request to you", &|line| demands.iter().any(|demand| demand.trim() == line.trim()));
     find("a conflict mark", &|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>"));
     find("a code fence", &|line| line.starts_with("```"));
     why

@@ -106,7 +106,7 @@ impl Preview {
                     let edit = self.to_edit(hunk);
                     self.hunks.push(edit);
                 }
-                self.send(Phase::Writing, Some(*tokens_per_second));
+                self.send(Phase::Writing, *tokens_per_second);
             }
         }
     }

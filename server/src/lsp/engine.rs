@@ -53,8 +53,8 @@ pub enum Step {
     Writing {
         /// The text that follows what came before.
         text: String,
-        /// Tokens of the edited file per second so far.
-        tokens_per_second: f64,
+        /// Tokens of the edited file per second so far, from the second forward on.
+        tokens_per_second: Option<f64>,
     },
 }
 

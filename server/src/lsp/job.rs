@@ -264,7 +264,8 @@ async fn run(
                 Step::Writing { text, tokens_per_second } => {
                     written += text.len();
                     let percent = 10 + (written * 89 / expected.max(1)).min(89);
-                    let message = format!("Writing: {tokens_per_second:.0} tokens/s");
+                    let speed = tokens_per_second.map(|rate| format!(": {rate:.0} tokens/s"));
+                    let message = format!("Writing{}", speed.unwrap_or_default());
                     progress.say(message, u32::try_from(percent).ok());
                     if let Some(on_text) = &listeners.on_text {
                         let _ = on_text.send(text);

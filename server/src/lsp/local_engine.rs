@@ -137,10 +137,9 @@ impl Engine for LocalEngine {
         apply::apply(request, options, model.as_ref(), cancel, &mut |progress| {
             on_step(match progress {
                 Progress::Prefill { done, total } => Step::Reading { done, total },
-                Progress::Text { text, stats } => Step::Writing {
-                    text: text.to_owned(),
-                    tokens_per_second: stats.tokens as f64 / stats.decode_seconds.max(1e-9),
-                },
+                Progress::Text { text, stats } => {
+                    Step::Writing { text: text.to_owned(), tokens_per_second: stats.rate() }
+                }
             });
         })
     }

@@ -1,7 +1,7 @@
 //! Turning blocks of code into snippets or hunks.
 
 use super::fence::{Chunk, Document};
-use super::{Body, Element, Hunk, HunkLine, Suggestion, SuggestionError, marker};
+use super::{Body, Element, Hunk, HunkLine, Marker, Suggestion, SuggestionError, demand, marker};
 
 const SEARCH: [&str; 7] = ["SEARCH", "ORIGINAL", "OLD", "BEFORE", "HEAD", "FIND", "search"];
 const REPLACE: [&str; 7] = ["REPLACE", "UPDATED", "NEW", "AFTER", "MODIFIED", "replace", "EDITED"];
@@ -188,6 +188,11 @@ fn elements(lines: &[&str], language: Option<&str>) -> Vec<Element> {
     let mut elements = Vec::with_capacity(end - start);
     for index in start..end {
         let line = lines[index].trim_end_matches('\r');
+        if demand::is_demand(&lines[start..end], index - start) {
+            let text = line.to_string();
+            elements.push(Element::Marker(Marker { text, bare: false, maybe_code: false, demand: true }));
+            continue;
+        }
         elements.push(match read(line) {
             Some(marker) if marker.bare && commented => Element::Line(line.to_string()),
             Some(marker) if !(marker.maybe_code && is_lone_body(&lines[start..end], index - start)) => {

@@ -9,6 +9,8 @@ pub struct Marker {
     pub bare: bool,
     /// The line is also plausible as code (Python's Ellipsis).
     pub maybe_code: bool,
+    /// It asks for more than the suggestion shows (`// same for the other cases`).
+    pub demand: bool,
 }
 
 /// Words that stand for left-out code even without dots.
@@ -112,11 +114,7 @@ pub fn read_marker(line: &str, language: Option<&str>) -> Option<Marker> {
     }
     let (body, commented) = comment_body(trimmed);
     let dots = body.contains("...") || body.contains('…');
-    let words: Vec<String> = body
-        .split(|c: char| !c.is_alphanumeric() && c != '\'')
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let words = words(body);
     let is_marker = if words.is_empty() {
         dots && body.chars().all(|c| ".…[]()<>*-_ ".contains(c))
     } else if dots {
@@ -134,7 +132,13 @@ pub fn read_marker(line: &str, language: Option<&str>) -> Option<Marker> {
     }
     let bare = !commented;
     let maybe_code = bare && matches!(language, Some("python") | None);
-    Some(Marker { text: line.to_string(), bare, maybe_code })
+    Some(Marker { text: line.to_string(), bare, maybe_code, demand: false })
+}
+
+/// The words of a comment, in small letters.
+pub(super) fn words(body: &str) -> Vec<String> {
+    let words = body.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
 }
 
 fn has_elision_word(words: &[String]) -> bool {
@@ -152,7 +156,7 @@ fn reads_as_elision(words: &[String]) -> bool {
 }
 
 /// The text inside a comment, and whether the line is one.
-fn comment_body(trimmed: &str) -> (&str, bool) {
+pub(super) fn comment_body(trimmed: &str) -> (&str, bool) {
     const PAIRS: [(&str, &str); 8] = [
         ("{/*", "*/}"),
         ("/**", "*/"),

@@ -5,6 +5,7 @@
 //! missing. It never looks at the file; where a line could be a marker or code, both readings are kept.
 
 mod blocks;
+mod demand;
 mod fence;
 mod marker;
 
@@ -37,7 +38,7 @@ pub enum Body {
 pub enum Element {
     /// A line of code.
     Line(String),
-    /// A line that stands for code left out.
+    /// A line that stands for code left out, or asks for more.
     Marker(Marker),
 }
 
@@ -84,6 +85,15 @@ impl Hunk {
                 HunkLine::Removed(_) => None,
             })
             .collect()
+    }
+}
+
+impl Hunk {
+    /// See [`Suggestion::demands`].
+    fn demands(&self) -> Vec<&str> {
+        let (old, new) = (self.old(), self.replacement());
+        let demands = (0..new.len()).filter(|at| demand::is_demand(&new, *at)).map(|at| new[at]);
+        demands.filter(|line| !old.contains(line)).collect()
     }
 }
 
@@ -143,6 +153,20 @@ impl Suggestion {
         }
         lines.push(String::new());
         lines.join("\n")
+    }
+
+    /// Its comments that ask for more than it shows. No merge can carry them out.
+    pub fn demands(&self) -> Vec<&str> {
+        match &self.body {
+            Body::Snippets(blocks) => {
+                let markers = blocks.iter().flatten().filter_map(|element| match element {
+                    Element::Marker(marker) if marker.demand => Some(marker.text.as_str()),
+                    Element::Marker(_) | Element::Line(_) => None,
+                });
+                markers.collect()
+            }
+            Body::Hunks(hunks) => hunks.iter().flat_map(Hunk::demands).collect(),
+        }
     }
 
     /// Whether it names exact text to replace.

@@ -54,6 +54,47 @@ async fn the_model_rewrites_a_file_with_a_pasted_snippet() {
 }
 
 #[tokio::test]
+async fn the_model_does_what_a_comment_of_the_suggestion_asks_for() {
+    if !slow() {
+        return;
+    }
+    let case = |name: &str, fields: &str, area: &str| {
+        let low = name.to_lowercase();
+        format!(
+            "        Shape::{name} {{ {fields} }} => {{\n            println!(\"{low}\");\n            {area}\n        }}\n"
+        )
+    };
+    let circle = case("Circle", "radius", "radius * radius * PI");
+    let others = [
+        case("Square", "side", "side * side"),
+        case("Rectangle", "width, height", "width * height"),
+        case("Triangle", "base, height", "base * height / 2.0"),
+    ];
+    let head = "fn area(shape: &Shape) -> f64 {\n    match shape {\n";
+    let main = "\nfn main() {\n    println!(\"{}\", area(&Shape::Circle { radius: 1.0 }));\n}\n";
+    let original = format!("{head}{circle}{}    }}\n}}\n{main}", others.concat());
+    let changed = |text: &str| text.replace("println!", "log::debug!");
+    let demand = "// same for the other three cases";
+    let suggestion = format!("{head}{}        {demand}\n    }}\n}}\n", changed(&circle));
+    let mut editor = Editor::of_process(command());
+    let options = json!({"redraft": {"model": {"name": "qwen2.5-coder-0.5b", "fetch": "never"}}});
+    editor.initialize(capabilities(), options, &[]).await;
+    editor.ignore_progress();
+    editor.open(A, "rust", &original).await;
+    let id = editor.rpc.start("workspace/executeCommand", apply(&suggestion)).await;
+    let request = editor.asked("workspace/applyEdit").await;
+    let edit = &request["params"]["edit"];
+    let annotation = &edit["changeAnnotations"]["redraft"];
+    assert_eq!(annotation["needsConfirmation"], true, "{edit}");
+    assert!(annotation["description"].as_str().unwrap().contains(demand), "{edit}");
+    assert!(editor.apply(edit).await);
+    editor.rpc.answer(&request, json!({"applied": true})).await;
+    assert_eq!(editor.rpc.response(id).await.unwrap()["applied"], true);
+    assert_eq!(editor.text(A), format!("{}{main}", changed(original.strip_suffix(main).unwrap())));
+    editor.close().await;
+}
+
+#[tokio::test]
 async fn hunks_land_while_the_model_writes() {
     if !slow() {
         return;
