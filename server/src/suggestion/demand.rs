@@ -80,10 +80,9 @@ pub(super) fn is_demand(lines: &[&str], index: usize) -> bool {
         sentence.strip_prefix(*with).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
     let others = said.iter().any(|word| OTHERS.contains(word));
-    let follows =
-        CHANGES.iter().any(|word| begins(word)) && FOLLOWING.iter().any(|how| sentence.contains(how));
+    let follows = CHANGES.iter().any(&begins) && FOLLOWING.iter().any(|how| sentence.contains(how));
     let dots = body.contains("...") || body.contains('…');
-    others && follows || BEGINNINGS.iter().any(begins) && (others || dots || ends_code(lines, index))
+    others && follows || BEGINNINGS.iter().any(&begins) && (others || dots || ends_code(lines, index))
 }
 
 /// Whether the comment at `index` stands after code and says nothing of code below it: there is none, or it lies outside.
