@@ -8,8 +8,9 @@ use redraft_model::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::outcome::Task;
 use super::scope::{Filling, Scope};
-use super::{ApplyError, ApplyRequest, FileText, Progress, Task};
+use super::{ApplyError, ApplyRequest, FileText, Progress};
 use crate::merge::Merge;
 use crate::suggestion;
 
