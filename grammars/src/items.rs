@@ -97,17 +97,17 @@ pub struct Item {
     pub owner: Option<String>,
 }
 
-/// How far below the root, and below the body of what holds other items, [`Reach::Outer`] looks: members of a class
-/// stand directly in its body, conditions around items make it a little more.
-const OUTER_DEPTH: u32 = 5;
+/// No file reaches so far.
+const FAR: usize = u32::MAX as usize;
 
 /// Which items are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Every item.
     All,
-    /// Those that other files can see: the bodies of functions are hardly looked into.
-    Outer,
+    /// Those that other files can see: the bodies of functions are not looked into, and anything else only so far below
+    /// the root and below the body of what holds other items.
+    Outer(u32),
 }
 
 /// Reads the items off a tree; see [`crate::Language::items`].
@@ -119,10 +119,15 @@ pub(crate) fn items(grammar: &Grammar, tree: &Tree, text: &str, reach: Reach) ->
     let mut by_name: HashMap<usize, usize> = HashMap::new();
     let mut leading: HashMap<usize, usize> = HashMap::new(); // end of trimmed text -> start
     let mut cursor = QueryCursor::new();
-    cursor.set_max_start_depth((reach == Reach::Outer).then_some(OUTER_DEPTH));
+    let depth = match reach {
+        Reach::All => None,
+        Reach::Outer(depth) => Some(depth),
+    };
+    cursor.set_max_start_depth(depth);
     let mut nodes = vec![tree.root_node()];
     let mut looked_into: HashSet<usize> = HashSet::new();
     while let Some(node) = nodes.pop() {
+        cursor.set_byte_range(0..FAR);
         let mut matches = cursor.matches(query, node, text.as_bytes());
         while let Some(found) = matches.next() {
             let mut item = None;
@@ -167,7 +172,11 @@ pub(crate) fn items(grammar: &Grammar, tree: &Tree, text: &str, reach: Reach) ->
                     true
                 }
             };
-            if reach == Reach::Outer && taken && kind != ItemKind::Function {
+            if depth.is_some() && kind == ItemKind::Function {
+                if let Some(body) = body {
+                    matches.set_byte_range(body.end_byte()..FAR);
+                }
+            } else if depth.is_some() && taken {
                 nodes.extend(body.filter(|body| looked_into.insert(body.id())));
             }
         }

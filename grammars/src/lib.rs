@@ -25,6 +25,12 @@ pub struct Language {
     row: &'static table::Row,
 }
 
+/// How deep items stand that other files can see: members of a class stand directly in its body; header guards,
+/// conditions, exports and decorators make it a little more.
+const OUTER_DEPTH: u32 = 4;
+/// Languages whose grammars wrap each item once more.
+const DEEP: [&str; 2] = ["graphql", "nix"];
+
 impl Language {
     /// Every language of the table, in the table's order.
     pub fn all() -> impl Iterator<Item = Language> {
@@ -114,9 +120,10 @@ impl Language {
     }
 
     /// The items that other files can see, in a fraction of the time: those in the bodies of functions are not looked
-    /// for, except close to the top of the file.
+    /// for.
     pub fn outer_items(self, tree: &Tree, text: &str) -> Vec<Item> {
-        self.grammar().map_or_else(Vec::new, |grammar| items::items(grammar, tree, text, Reach::Outer))
+        let depth = if DEEP.contains(&self.name()) { OUTER_DEPTH + 1 } else { OUTER_DEPTH };
+        self.grammar().map_or_else(Vec::new, |grammar| items::items(grammar, tree, text, Reach::Outer(depth)))
     }
 
     /// Byte ranges of the regions that hold a list of things (file, block, body), outer before inner.

@@ -217,3 +217,19 @@ fn the_table_names_nothing_twice() {
     }
     assert!(Language::all().count() >= 80);
 }
+
+/// What a function holds is found in no function's body, and what stands deep in conditions is found.
+#[test]
+fn outer_items_leave_the_bodies_of_functions_out() {
+    let outer = |language: &str, text: &str| -> Vec<String> {
+        let language = Language::by_name(language).unwrap();
+        let tree = language.parse(text, None).unwrap();
+        language.outer_items(&tree, text).into_iter().map(|item| item.name).collect()
+    };
+    let rust = "mod a {\n    impl B {\n        fn c() {\n            struct D;\n        }\n        const E: u8 = 1;\n    }\n}\nfn f() {}\n";
+    assert_eq!(outer("rust", rust), ["a", "B", "c", "E", "f"]);
+    let python = "try:\n    import a\nexcept ImportError:\n    def b():\n        def c():\n            pass\n\nclass D:\n    def e(self):\n        x = 1\n\n    f = 2\n";
+    assert_eq!(outer("python", python), ["a", "b", "D", "e", "f"]);
+    let c = "#ifndef A_H\n#ifdef B\nint c(void) {\n    struct d { int e; };\n    return 1;\n}\n#endif\nint f(void) { return 2; }\n#endif\n";
+    assert_eq!(outer("c", c), ["c", "f"]);
+}

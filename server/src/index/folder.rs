@@ -17,7 +17,7 @@ use super::walk::{self, Found};
 /// Threads that read and parse. They give way to everything else on the machine.
 const THREADS: usize = 2;
 /// Raised whenever symbols of the same text come out differently.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// The store is written anew when so much of it is no longer needed, and that is more than half.
 const MAX_DEAD_BYTES: u64 = 4 << 20;
 
