@@ -53,21 +53,26 @@ impl AdapterFile {
         k: usize,
         at: usize,
     ) -> Result<Option<LowRank>, ModelError> {
+        let Some(Parts { a, b, rank, scale }) = self.parts(name, n, k)? else { return Ok(None) };
+        let error = || ModelError::Unsupported(format!("an adapter of rank {rank}; {MOST} is the most"));
+        LowRank::new(&a, &b, rank, scale, at).map(Some).ok_or_else(error)
+    }
+
+    /// The same as it is in the file.
+    pub(crate) fn parts(&self, name: &str, n: usize, k: usize) -> Result<Option<Parts>, ModelError> {
         let (a, b) = (format!("{name}.lora_a"), format!("{name}.lora_b"));
         if !self.file.has(&a) && !self.file.has(&b) {
             return Ok(None);
         }
         let (a, b) = (self.matrix(&a)?, self.matrix(&b)?);
         let rank = a.rows;
-        if (a.width, b.rows, b.width) != (k, n, rank) {
+        if rank == 0 || (a.width, b.rows, b.width) != (k, n, rank) {
             return Err(self.file.corrupt(format!(
                 "the parts for {name} are {rank}x{} and {}x{} instead of {rank}x{k} and {n}x{rank}",
                 a.width, b.rows, b.width
             )));
         }
-        let found = LowRank::new(&a.values, &b.values, rank, self.alpha / rank as f32, at);
-        let error = || ModelError::Unsupported(format!("an adapter of rank {rank}; {MOST} is the most"));
-        found.map(Some).ok_or_else(error)
+        Ok(Some(Parts { a: a.values, b: b.values, rank, scale: self.alpha / rank as f32 }))
     }
 
     fn matrix(&self, name: &str) -> Result<Matrix, ModelError> {
@@ -82,6 +87,16 @@ impl AdapterFile {
         }
         Ok(Matrix { rows: tensor.n, width: tensor.k, values })
     }
+}
+
+/// What an adapter has for one matrix `[n, k]`: `scale B A` is added to it.
+pub(crate) struct Parts {
+    /// `[rank][k]`
+    pub(crate) a: Vec<f32>,
+    /// `[n][rank]`
+    pub(crate) b: Vec<f32>,
+    pub(crate) rank: usize,
+    pub(crate) scale: f32,
 }
 
 struct Matrix {

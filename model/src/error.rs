@@ -1,5 +1,6 @@
 //! The one error type of the engine. Messages say what is wrong and what to do; they never quote the user's text.
 
+use crate::device::Device;
 use std::path::PathBuf;
 
 /// What can go wrong while loading or running a model.
@@ -26,6 +27,16 @@ pub enum ModelError {
     /// The file is sound but of a kind that this engine does not run.
     #[error("this model cannot be run: {0}")]
     Unsupported(String),
+    /// The device that the model is to run on is not there, or failed.
+    #[error(
+        "the model cannot run on `{device}`: {reason}; or set `model.device` to `cpu` (on the command line: `--device cpu`)"
+    )]
+    Device {
+        /// The device.
+        device: Device,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The request needs more positions than the context has.
     #[error(
         "the request needs {needed} tokens of context but the model has {capacity}; apply to a smaller file or raise `context`"

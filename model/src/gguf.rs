@@ -2,6 +2,8 @@
 
 use crate::error::ModelError;
 use crate::kernels::blocks::Blocks;
+use candle_core::Device;
+use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, Value};
 use memmap2::Mmap;
 use std::fs::File;
@@ -139,6 +141,22 @@ impl GgufFile {
             return Err(self.corrupt(format!("tensor {name} does not fit its shape")));
         }
         Ok(TensorBytes { range, blocks, n, k })
+    }
+
+    /// A matrix of `n` rows of `k` values, its shape checked.
+    pub fn matrix(&self, name: &str, n: usize, k: usize) -> Result<TensorBytes, ModelError> {
+        let tensor = self.tensor(name)?;
+        if (tensor.n, tensor.k) != (n, k) {
+            return Err(
+                self.corrupt(format!("tensor {name} is {}x{} instead of {n}x{k}", tensor.n, tensor.k))
+            );
+        }
+        Ok(tensor)
+    }
+
+    /// A tensor as candle holds it on a device.
+    pub fn quantized(&self, name: &str, device: &Device) -> candle_core::Result<QTensor> {
+        self.content.tensor(&mut Cursor::new(&self.map[..]), name, device)
     }
 
     /// The bytes of a tensor.

@@ -1,29 +1,54 @@
 //! The KV cache: preallocated, truncatable to any length, and aware of the tokens it holds, so that a request shares
 //! the prefix of the one before it.
 
-use crate::config::Config;
+use crate::device::Device;
 use crate::error::ModelError;
-use crate::kernels::attention::{KEYS, LayerCache};
+use crate::kernels::attention::LayerCache;
+use crate::transformer::LayerTensors;
 
 pub use crate::kernels::attention::KvFormat;
 
-/// Keys and values of one sequence in every layer.
+/// Keys and values of one sequence in every layer. [`Transformer::new_cache`](crate::transformer::Transformer::new_cache)
+/// makes one.
 pub struct KvCache {
-    pub(crate) layers: Vec<LayerCache>,
+    device: Device,
+    layers: Layers,
     tokens: Vec<u32>,
     capacity: usize,
 }
 
+/// Where the keys and values are.
+pub(crate) enum Layers {
+    /// In integers, for the kernels of this crate.
+    Packed(Vec<LayerCache>),
+    /// In tensors on a device of candle's.
+    Candle(Vec<LayerTensors>),
+}
+
 impl KvCache {
-    /// Room for `capacity` positions; memory is touched only as it fills.
-    pub fn new(config: &Config, format: KvFormat, capacity: usize) -> KvCache {
-        let rounded = capacity.next_multiple_of(KEYS);
-        let layer = || LayerCache::new(format, config.heads.kv_heads, config.heads.head_dim, rounded);
-        KvCache {
-            layers: (0..config.layers).map(|_| layer()).collect(),
-            tokens: Vec::with_capacity(capacity),
-            capacity,
-        }
+    /// With room for `capacity` positions in `layers`, which a model on `device` has made.
+    pub(crate) fn new(device: Device, layers: Layers, capacity: usize) -> KvCache {
+        KvCache { device, layers, tokens: Vec::with_capacity(capacity), capacity }
+    }
+
+    /// Where the model runs that it belongs to.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The layers in integers; none elsewhere than on [`Device::Cpu`].
+    pub(crate) fn packed(&self) -> &[LayerCache] {
+        if let Layers::Packed(layers) = &self.layers { layers } else { &[] }
+    }
+
+    /// As [`KvCache::packed`].
+    pub(crate) fn packed_mut(&mut self) -> &mut [LayerCache] {
+        if let Layers::Packed(layers) = &mut self.layers { layers } else { &mut [] }
+    }
+
+    /// The layers in tensors; none on [`Device::Cpu`].
+    pub(crate) fn tensors_mut(&mut self) -> &mut [LayerTensors] {
+        if let Layers::Candle(layers) = &mut self.layers { layers } else { &mut [] }
     }
 
     /// The tokens whose keys and values are held.

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod catalogue;
 pub mod config;
 pub mod decode;
+pub mod device;
 pub mod error;
 pub mod fetch;
 pub mod gguf;
@@ -22,6 +23,7 @@ pub mod tuning;
 pub mod worker;
 
 pub use decode::{Completed, CompletionRequest, DecoderKind, Judge, Stats, StopReason};
+pub use device::Device;
 pub use error::ModelError;
 pub use score::{ScoreRequest, Scores};
 pub use worker::{

@@ -95,7 +95,7 @@ impl Scoring {
         model.forward(cache, &tokens[held..end])?;
         self.scores.tokens += end - held;
         if end > first {
-            model.logits(first - held, &mut self.logits);
+            model.logits(first - held, &mut self.logits)?;
             let rows = self.logits.chunks_exact(model.config().vocab);
             log_probs
                 .extend(tokens[first + 1..=end].iter().zip(rows).map(|(token, row)| log_prob(row, *token)));

@@ -3,11 +3,16 @@
 
 #[path = "common/adapter_file.rs"]
 mod adapter_file;
+#[path = "common/coder_parts.rs"]
+mod coder_parts;
+#[path = "common/noise.rs"]
+mod noise;
 
 use adapter_file::write;
 use candle_core::quantized::gguf_file::Value;
+use coder_parts::PARTS;
 use redraft_model::fetch::{self, Silent};
-use redraft_model::kv_cache::{KvCache, KvFormat};
+use redraft_model::kv_cache::KvFormat;
 use redraft_model::transformer::Transformer;
 use std::path::{Path, PathBuf};
 
@@ -20,12 +25,12 @@ fn model_file() -> PathBuf {
 }
 
 fn logits(model: &mut Transformer, tokens: &[u32], chunk: usize) -> Vec<f32> {
-    let mut cache = KvCache::new(model.config(), KvFormat::Int16, 128);
+    let mut cache = model.new_cache(KvFormat::Int16, 128).unwrap();
     let (mut all, mut part) = (Vec::new(), Vec::new());
     let vocab = model.config().vocab;
     for chunk in tokens.chunks(chunk) {
         model.forward(&mut cache, chunk).unwrap();
-        model.logits(0, &mut part);
+        model.logits(0, &mut part).unwrap();
         all.extend_from_slice(&part[..chunk.len() * vocab]);
     }
     all
@@ -38,7 +43,7 @@ fn an_adapter_counts_where_it_is_asked_for_whatever_the_chunks_and_threads() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("adapter.gguf");
-    write(&path, 24, 1.0, &[]);
+    write(&path, &PARTS, 24, 1.0, &[]);
     let tokens: Vec<u32> = (0..60).map(|at| 100 + 37 * at).collect();
     let mut model = Transformer::load(&model_file(), 2).unwrap();
     let base = logits(&mut model, &tokens, 60);
@@ -72,14 +77,14 @@ fn what_is_no_adapter_for_the_model_is_refused_with_the_reason() {
 
     check(refused(&folder.path().join("nothing.gguf")), "nothing.gguf");
     check(refused(&model_file()), "no LoRA adapter");
-    write(&path, 1, 1.0, &[("general.architecture", Value::String("qwen3".to_owned()))]);
+    write(&path, &PARTS, 1, 1.0, &[("general.architecture", Value::String("qwen3".to_owned()))]);
     check(refused(&path), "qwen3");
-    write(&path, 1, 1.0, &[("redraft.adapter.base_size", Value::U64(7))]);
+    write(&path, &PARTS, 1, 1.0, &[("redraft.adapter.base_size", Value::U64(7))]);
     check(refused(&path), "trained beside a model file of 7 bytes");
-    write(&path, 1, f32::NAN, &[]);
+    write(&path, &PARTS, 1, f32::NAN, &[]);
     check(refused(&path), "no number");
-    write(&path, 0, 1.0, &[]);
+    write(&path, &PARTS, 0, 1.0, &[]);
     check(refused(&path), "no matrix");
-    write(&path, 1, 1.0, &[]);
+    write(&path, &PARTS, 1, 1.0, &[]);
     model.attach(&path).unwrap();
 }

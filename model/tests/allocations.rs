@@ -2,7 +2,7 @@
 //! an allocator.
 
 use redraft_model::fetch::{self, Silent};
-use redraft_model::kv_cache::{KvCache, KvFormat};
+use redraft_model::kv_cache::KvFormat;
 use redraft_model::transformer::Transformer;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -18,12 +18,12 @@ fn a_forward_allocates_nothing_once_warm() {
     }
     let path = fetch::ensure("smollm2-135m", &mut Silent).unwrap();
     let mut model = Transformer::load(&path, 2).unwrap();
-    let mut cache = KvCache::new(model.config(), KvFormat::default(), 512);
+    let mut cache = model.new_cache(KvFormat::default(), 512).unwrap();
     let tokens: Vec<u32> = (100..164).collect();
     let mut run = |tokens: &[u32]| {
         let region = Region::new(COUNTED);
         model.forward(&mut cache, tokens).unwrap();
-        assert_eq!(model.argmax(0).len(), tokens.len());
+        assert_eq!(model.argmax(0).unwrap().len(), tokens.len());
         region.change().allocations
     };
     // Cosines and sines of the positions ahead, each thread's buffers.

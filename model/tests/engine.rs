@@ -4,7 +4,7 @@
 use redraft_model::decode::{Generation, SpeculativeEdit, Step};
 use redraft_model::fetch::{self, Silent};
 use redraft_model::kernels::isa::Isa;
-use redraft_model::kv_cache::{KvCache, KvFormat};
+use redraft_model::kv_cache::KvFormat;
 use redraft_model::prompt::RewritePrompt;
 use redraft_model::tokenizer::Tokenizer;
 use redraft_model::transformer::Transformer;
@@ -33,11 +33,11 @@ fn check_invariance(name: &str) {
     let tokenizer = Tokenizer::from_gguf(model.file().content()).unwrap();
     let tokens: Vec<u32> = tokenizer.encode(SOURCE).into_iter().take(150).collect();
     let vocab = model.config().vocab;
-    let mut cache = KvCache::new(model.config(), KvFormat::default(), 256);
+    let mut cache = model.new_cache(KvFormat::default(), 256).unwrap();
 
     model.forward(&mut cache, &tokens).unwrap();
-    let (mut whole, best) = (Vec::new(), model.argmax(0).to_vec());
-    model.logits(0, &mut whole);
+    let (mut whole, best) = (Vec::new(), model.argmax(0).unwrap().to_vec());
+    model.logits(0, &mut whole).unwrap();
     for (row, best) in whole.chunks_exact(vocab).zip(&best) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         assert_eq!(row.iter().position(|logit| *logit == largest), Some(*best as usize));
@@ -48,7 +48,7 @@ fn check_invariance(name: &str) {
         let (mut logits, mut part) = (Vec::new(), Vec::new());
         for chunk in tokens[from..].chunks(chunk) {
             model.forward(&mut cache, chunk).unwrap();
-            model.logits(0, &mut part);
+            model.logits(0, &mut part).unwrap();
             logits.extend_from_slice(&part[..chunk.len() * vocab]);
         }
         assert!(logits == whole[from * vocab..], "{name}: chunks of {chunk} from {from}");
@@ -271,7 +271,7 @@ fn no_choice_of_chunks_changes_the_text() {
         let (prompt, chunk) = (request.prompt, costs.prefill_chunk());
         let mut generation =
             Generation::new(tokenizer, prompt, chunk, request.max_tokens, request.stop, drafter);
-        let mut cache = KvCache::new(model.config(), KvFormat::default(), 1024);
+        let mut cache = model.new_cache(KvFormat::default(), 1024).unwrap();
         let mut text = String::new();
         loop {
             match generation.step(&mut model, &mut cache).unwrap() {
@@ -292,7 +292,7 @@ fn a_round_of_measuring_ends_and_leaves_the_model_as_it_was() {
         return;
     }
     let mut model = Transformer::load(&model_file("smollm2-135m"), 3).unwrap();
-    let mut measurement = Measurement::new(&model, true);
+    let mut measurement = Measurement::new(&model, true).unwrap();
     let (mut round, mut ended) = (Vec::new(), false);
     // The processors, the cores and half of them, and a warm-up.
     for _ in 0..SIZES.len() + 4 {

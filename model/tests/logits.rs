@@ -4,14 +4,22 @@
 
 #[path = "common/adapter_file.rs"]
 mod adapter_file;
+#[path = "common/coder_parts.rs"]
+mod coder_parts;
 mod common;
+#[path = "common/figures.rs"]
+mod figures;
+#[path = "common/noise.rs"]
+mod noise;
 #[path = "common/reference.rs"]
 mod reference;
 
 use candle_core::quantized::gguf_file::Content;
 use candle_core::{Device, Tensor};
 use candle_transformers::models::{quantized_llama, quantized_qwen2};
-use redraft_model::kv_cache::{KvCache, KvFormat};
+use figures::{Figures, argmax, divergence};
+use redraft_model::Device as Place;
+use redraft_model::kv_cache::KvFormat;
 use redraft_model::tokenizer::Tokenizer;
 use redraft_model::transformer::Transformer;
 use reference::Reference;
@@ -34,106 +42,57 @@ fn tokens(path: &Path) -> Vec<u32> {
     Tokenizer::from_gguf(&common::content(path)).unwrap().encode(&source_code())
 }
 
-fn argmax(row: &[f32]) -> usize {
-    (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap()
-}
-
-/// Natural logarithms of the probabilities.
-fn log_probabilities(row: &[f32]) -> Vec<f64> {
-    let highest = f64::from(row.iter().copied().fold(f32::MIN, f32::max));
-    let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - highest).exp()).sum();
-    row.iter().map(|&logit| f64::from(logit) - highest - sum.ln()).collect()
-}
-
-/// Kullback-Leibler divergence of the second row from the first.
-fn divergence(wanted: &[f32], found: &[f32]) -> f64 {
-    let (wanted, found) = (log_probabilities(wanted), log_probabilities(found));
-    wanted.iter().zip(&found).map(|(wanted, found)| wanted.exp() * (wanted - found)).sum()
-}
-
-/// What was seen over many positions.
-#[derive(Default, Debug)]
-struct Figures {
-    positions: usize,
-    agree: usize,
+/// Compares the engine with the reference over source code, `windows` of so many tokens.
+fn engine_agrees(
+    model: &str,
+    (place, kv): (Place, KvFormat),
+    (windows, window): (usize, usize),
+    agreement: f64,
     divergence: f64,
-    highest: f32,
-    sum: f64,
-    values: usize,
-}
-
-impl Figures {
-    fn add(&mut self, wanted: &[f32], found: &[f32]) {
-        self.positions += 1;
-        self.agree += usize::from(argmax(wanted) == argmax(found));
-        self.divergence += divergence(wanted, found);
-        for (wanted, found) in wanted.iter().zip(found) {
-            let difference = (wanted - found).abs();
-            self.highest = self.highest.max(difference);
-            self.sum += f64::from(difference);
-        }
-        self.values += wanted.len();
-    }
-
-    fn agreement(&self) -> f64 {
-        self.agree as f64 / self.positions as f64
-    }
-
-    fn mean_divergence(&self) -> f64 {
-        self.divergence / self.positions as f64
-    }
-
-    fn print(&self, model: &str) {
-        println!(
-            "{model}: {} positions, argmax agrees {:.2} %, mean KL {:.5}, logit difference max {:.3}, mean {:.4}",
-            self.positions,
-            100.0 * self.agreement(),
-            self.mean_divergence(),
-            self.highest,
-            self.sum / self.values as f64,
-        );
-    }
-}
-
-/// Compares the engine with the reference over `windows` windows of source code.
-fn engine_agrees(model: &str, kv: KvFormat, windows: usize, agreement: f64, divergence: f64) {
+) {
     let Some(path) = common::model(model) else { return };
     let reference = Reference::load(&path).unwrap();
     let threads = std::thread::available_parallelism().unwrap().get().min(8);
-    let mut engine = Transformer::load(&path, threads).unwrap();
+    let mut engine = Transformer::load_on(&path, place, threads).unwrap();
     let mut figures = Figures::default();
     let mut found = Vec::new();
-    for window in tokens(&path).chunks(WINDOW).take(windows) {
+    for window in tokens(&path).chunks(window).take(windows) {
         let wanted = reference.logits(window).unwrap();
-        let mut cache = KvCache::new(engine.config(), kv, WINDOW);
+        let mut cache = engine.new_cache(kv, window.len()).unwrap();
         engine.forward(&mut cache, window).unwrap();
         found.clear();
-        engine.logits(0, &mut found);
+        engine.logits(0, &mut found).unwrap();
         let width = wanted.dim(1).unwrap();
         assert_eq!(found.len(), window.len() * width);
         for (position, found) in found.chunks(width).enumerate() {
             figures.add(&wanted.get(position).unwrap().to_vec1::<f32>().unwrap(), found);
         }
     }
-    figures.print(&format!("{model}, {}", kv.name()));
+    figures.print(&format!("{model} on {place}, {}", kv.name()));
     assert!(figures.agreement() > agreement, "argmax agrees on {:.4} only", figures.agreement());
     assert!(figures.mean_divergence() < divergence, "mean divergence {:.5}", figures.mean_divergence());
 }
 
 #[test]
 fn qwen_engine_agrees_with_the_reference() {
-    engine_agrees("qwen2.5-coder-0.5b", KvFormat::Int16, 4, 0.985, 0.001);
+    engine_agrees("qwen2.5-coder-0.5b", (Place::Cpu, KvFormat::Int16), (4, WINDOW), 0.985, 0.001);
 }
 
 #[test]
 fn qwen_engine_agrees_with_keys_and_values_in_eight_bits() {
-    engine_agrees("qwen2.5-coder-0.5b", KvFormat::Int8, 4, 0.9, 0.05);
+    engine_agrees("qwen2.5-coder-0.5b", (Place::Cpu, KvFormat::Int8), (4, WINDOW), 0.9, 0.05);
 }
 
 #[test]
 fn smollm_engine_agrees_with_the_reference() {
     // A small model is often undecided over source code: its first choices change more easily.
-    engine_agrees("smollm2-135m", KvFormat::Int16, 4, 0.93, 0.02);
+    engine_agrees("smollm2-135m", (Place::Cpu, KvFormat::Int16), (4, WINDOW), 0.93, 0.02);
+}
+
+#[test]
+fn candles_kernels_agree_with_the_reference() {
+    engine_agrees("qwen2.5-coder-0.5b", (Place::CandleCpu, KvFormat::Int16), (2, 128), 0.97, 0.004);
+    engine_agrees("smollm2-135m", (Place::CandleCpu, KvFormat::Int16), (2, 128), 0.93, 0.02);
 }
 
 /// candle's own models read the same file and give the last position's logits; with activations in 8 bits, they are
@@ -182,7 +141,7 @@ fn an_adapter_beside_the_weights_is_an_adapter_in_them() {
     let Some(path) = common::model("qwen2.5-coder-0.5b") else { return };
     let folder = tempfile::tempdir().unwrap();
     let adapter = folder.path().join("adapter.gguf");
-    let added = adapter_file::write(&adapter, 24, 1.0, &[]);
+    let added = adapter_file::write(&adapter, &coder_parts::PARTS, 24, 1.0, &[]);
     let mut reference = Reference::load(&path).unwrap();
     reference.merge(added);
     let mut engine = Transformer::load(&path, 2).unwrap();
@@ -191,10 +150,10 @@ fn an_adapter_beside_the_weights_is_an_adapter_in_them() {
     let wanted = reference.logits(tokens).unwrap();
     let mut compare = |adapted: bool| {
         engine.use_adapter(adapted);
-        let mut cache = KvCache::new(engine.config(), KvFormat::Int16, tokens.len());
+        let mut cache = engine.new_cache(KvFormat::Int16, tokens.len()).unwrap();
         engine.forward(&mut cache, tokens).unwrap();
         let (mut found, mut figures) = (Vec::new(), Figures::default());
-        engine.logits(0, &mut found);
+        engine.logits(0, &mut found).unwrap();
         for (position, found) in found.chunks(wanted.dim(1).unwrap()).enumerate() {
             figures.add(&wanted.get(position).unwrap().to_vec1::<f32>().unwrap(), found);
         }

@@ -1,7 +1,7 @@
 //! Scoring on real weights. Run with `REDRAFT_SLOW_TESTS=1`; the model is fetched if it is not there.
 
 use redraft_model::fetch::{self, Silent};
-use redraft_model::kv_cache::{KvCache, KvFormat};
+use redraft_model::kv_cache::KvFormat;
 use redraft_model::transformer::Transformer;
 use redraft_model::{EngineOptions, ModelError, ModelHandle, ScoreRequest, Scores};
 use tokio_util::sync::CancellationToken;
@@ -14,10 +14,10 @@ fn score(model: &ModelHandle, prompt: &[u32], alternatives: &[Vec<u32>]) -> Resu
 
 /// The log-probabilities of `tokens` after `prompt`, from the logits of one forward.
 fn directly(model: &mut Transformer, prompt: &[u32], tokens: &[u32]) -> Vec<f64> {
-    let mut cache = KvCache::new(model.config(), KvFormat::default(), 512);
+    let mut cache = model.new_cache(KvFormat::default(), 512).unwrap();
     model.forward(&mut cache, &[prompt, tokens].concat()).unwrap();
     let mut logits = Vec::new();
-    model.logits(prompt.len() - 1, &mut logits);
+    model.logits(prompt.len() - 1, &mut logits).unwrap();
     let rows = logits.chunks_exact(model.config().vocab);
     let log_prob = |(token, row): (&u32, &[f32])| {
         let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();

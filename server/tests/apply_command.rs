@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use redraft_model::Device;
 use redraft_model::catalogue::{DEFAULT_MODEL, Identity, find};
 
 const ORIGINAL: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    1\n}\n";
@@ -379,4 +380,21 @@ fn without_a_model_it_does_what_it_can() {
         text(&place.command(&["lib.rs", "-s", "s.md", "--route", "model"]).output().unwrap());
     assert_eq!(code, Some(1));
     assert!(err.contains("REDRAFT_OFFLINE"), "{err}");
+}
+
+/// Before a model is looked for: there is none here.
+#[test]
+fn a_device_that_this_build_lacks_is_said_with_what_to_do() {
+    let place = place(ORIGINAL, SUGGESTION);
+    let lacking = [Device::Cuda(3), Device::Metal].into_iter().filter(|device| device.check_build().is_err());
+    for device in lacking.map(|device| device.to_string()) {
+        let args = ["lib.rs", "--suggestion", "s.md", "--route", "model", "--device", &device];
+        let (code, out, err) = text(&place.command(&args).output().unwrap());
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+        assert!(err.contains(&format!("`{device}`")) && err.contains("--features "), "{err}");
+        assert!(err.contains("--device cpu"), "{err}");
+        assert_eq!(place.content(), ORIGINAL);
+    }
+    let (code, _, err) = place.apply(&["--device", "gpu"]);
+    assert!(code == Some(2) && err.contains("cuda:1") && err.contains("candle-cpu"), "{err}");
 }

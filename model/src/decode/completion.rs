@@ -148,7 +148,7 @@ impl<'t> Completion<'t> {
             return Err(error);
         }
         let mut logits = std::mem::take(&mut self.logits);
-        model.logits(last - have, &mut logits);
+        model.logits(last - have, &mut logits)?;
         let stop = self.verify(&draft, &logits, model.config().vocab, cache.capacity());
         self.logits = logits;
         let seconds = started.elapsed().as_secs_f64();

@@ -1,7 +1,8 @@
 //! Greedy decoding: one generation as a state machine that advances by one forward pass.
 //!
 //! The decoders differ in what they draft and in nothing else. Every drafted token is checked against the model's own
-//! choice, and a position's logits do not depend on the chunk, so all decoders give the same tokens.
+//! choice, and on the processor a position's logits do not depend on the chunk, so all decoders give the same tokens
+//! (for other places see [`crate::device`]).
 
 mod completion;
 mod speculative_edit;
@@ -222,7 +223,7 @@ impl<'t> Generation<'t> {
         if end < self.prompt_len {
             return Ok(Step::Prefill { done: end });
         }
-        let first = model.argmax(end - done - 1);
+        let first = model.argmax(end - done - 1)?;
         Ok(self.take(first, cache))
     }
 
@@ -311,7 +312,7 @@ pub fn decode_together(
     let mut segments: Vec<_> =
         generations.iter_mut().zip(&chunks).map(|((_, cache), tokens)| Segment { cache, tokens }).collect();
     model.forward_segments(&mut segments)?;
-    let chosen = if chunks.iter().all(Vec::is_empty) { &[] } else { model.argmax(0) };
+    let chosen = if chunks.iter().all(Vec::is_empty) { &[] } else { model.argmax(0)? };
     let seconds = started.elapsed().as_secs_f64() / generations.len() as f64;
     let mut row = 0;
     let mut steps = Vec::with_capacity(generations.len());

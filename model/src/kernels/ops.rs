@@ -100,6 +100,16 @@ impl Rotary {
         }
     }
 
+    /// Pairs of dimensions that turn.
+    pub fn pairs(&self) -> usize {
+        self.frequencies.len()
+    }
+
+    /// Cosines and sines, each `[positions][pairs]`, as far as they were made.
+    pub fn tables(&self) -> (&[f32], &[f32]) {
+        (&self.cos, &self.sin)
+    }
+
     /// Rotates one head in place: pairs are `(i, i + head_dim / 2)`.
     pub fn rotate(&self, position: usize, head: &mut [f32]) {
         let half = self.frequencies.len();

@@ -1,7 +1,7 @@
 //! What was measured, kept in the folder `tuning` of the cache.
 //!
 //! Each kind of forward keeps its last few measurements, made at different starts, and its median counts. They are
-//! believed only for the same model, processor, kernels and version.
+//! believed only for the same model, processor, device, kernels and version.
 
 use std::fs;
 use std::io;
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Costs;
 use crate::cache::{self, hex};
+use crate::device::Device;
 use crate::kernels::isa::Isa;
 use crate::kernels::packed::LAYOUT;
 use crate::machine;
@@ -54,17 +55,21 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What is kept for this model file with these kernels; empty if there is nothing, or nothing that can be believed.
-    pub fn open(model: &Path, isa: Isa) -> Kept {
+    /// What is kept for this model file on this device; empty if there is nothing, or nothing that can be believed.
+    pub fn open(model: &Path, device: Device) -> Kept {
         let Ok(cache) = cache::folder() else { return Kept::default() };
-        Kept::open_in(&cache, model, isa)
+        let kernels = match device {
+            Device::Cpu => format!("{}, {LAYOUT}", Isa::best()),
+            other => other.to_string(),
+        };
+        Kept::open_in(&cache, model, &kernels)
     }
 
-    fn open_in(cache: &Path, model: &Path, isa: Isa) -> Kept {
+    fn open_in(cache: &Path, model: &Path, kernels: &str) -> Kept {
         let Some(identity) = cache::identity(model) else { return Kept::default() };
         let processor = machine::processor().unwrap_or_default();
         let (processors, version) = (machine::processors(), env!("CARGO_PKG_VERSION"));
-        let of = format!("{version}, {processor}, {processors}, {isa}, {LAYOUT}, {identity}");
+        let of = format!("{version}, {processor}, {processors}, {kernels}, {identity}");
         let key = hex(&Sha256::digest(of));
         let stem = model.file_stem().unwrap_or_default().to_string_lossy();
         let path = cache.join(FOLDER).join(format!("{stem}-{}.json", &key[..16]));
@@ -165,19 +170,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (cache, model) = (folder.path(), folder.path().join("m.gguf"));
         fs::write(&model, "weights").unwrap();
-        let mut kept = Kept::open_in(cache, &model, Isa::Portable);
+        let mut kept = Kept::open_in(cache, &model, "portable");
         assert!(kept.rounds() == 0 && kept.threads().is_none() && kept.costs(2).is_none());
         kept.add(&[sample(2, 1, 0.1), sample(2, 16, 0.2)]);
-        assert_eq!(Kept::open_in(cache, &model, Isa::Portable), kept);
+        assert_eq!(Kept::open_in(cache, &model, "portable"), kept);
         assert_eq!(kept.costs(2).unwrap().points(), [(1, 0.1), (16, 0.2)]);
         assert!(kept.costs(1).is_none());
-        assert_eq!(Kept::open_in(cache, &model, Isa::Avx2).rounds(), 0);
+        assert_eq!(Kept::open_in(cache, &model, "avx2").rounds(), 0);
 
         fs::write(kept.path.as_ref().unwrap(), "{\"key\": 3}").unwrap();
-        assert_eq!(Kept::open_in(cache, &model, Isa::Portable).rounds(), 0, "damaged");
+        assert_eq!(Kept::open_in(cache, &model, "portable").rounds(), 0, "damaged");
         kept.write();
         fs::write(&model, "weightier").unwrap();
-        assert_eq!(Kept::open_in(cache, &model, Isa::Portable).rounds(), 0, "another state of the model");
+        assert_eq!(Kept::open_in(cache, &model, "portable").rounds(), 0, "another state of the model");
     }
 
     #[test]

@@ -44,22 +44,22 @@ pub struct Measurement {
 
 impl Measurement {
     /// A round on the model's own threads, and on other numbers of them where `compare` says so.
-    pub fn new(model: &Transformer, compare: bool) -> Measurement {
+    pub fn new(model: &Transformer, compare: bool) -> Result<Measurement, ModelError> {
         let own = model.threads();
         let (cores, processors) = (machine::physical_cores(), machine::processors());
         let mut others = vec![processors, cores, cores / 2];
         others.retain(|count| compare && *count > 0 && *count != own);
         others.sort_unstable();
         others.dedup();
-        Measurement {
-            cache: KvCache::new(model.config(), KvFormat::default(), SIZES[SIZES.len() - 1]),
+        Ok(Measurement {
+            cache: model.new_cache(KvFormat::default(), SIZES[SIZES.len() - 1])?,
             plan: SIZES.iter().map(|tokens| (own, *tokens)).collect(),
             others,
             warm: false,
             samples: Vec::new(),
             seconds: 0.0,
             seconds_in_line: 0.0,
-        }
+        })
     }
 
     /// One forward.
@@ -108,7 +108,7 @@ impl Measurement {
         self.cache.truncate(0);
         let (in_line, started) = (machine::stood_in_line(), Instant::now());
         model.forward(&mut self.cache, &tokens)?;
-        model.argmax(0);
+        model.argmax(0)?;
         let seconds = started.elapsed().as_secs_f64();
         if let (Some(before), Some(after)) = (in_line, machine::stood_in_line()) {
             self.seconds_in_line += after.saturating_sub(before).as_secs_f64();

@@ -1,8 +1,8 @@
 //! Self-measurement: how many threads compute, how many prompt tokens are read in one forward, and how many tokens are
 //! drafted, by what forwards cost on this machine.
 //!
-//! None of it changes an output: a position's result depends neither on the chunk nor on the threads (see
-//! [`crate::kernels`]). What was measured is [`kept`] in the cache folder.
+//! On the processor none of it changes an output: a position's result depends neither on the chunk nor on the threads
+//! (see [`crate::kernels`], and for other places [`crate::device`]). What was measured is [`kept`] in the cache folder.
 
 pub mod kept;
 mod measure;

@@ -9,8 +9,8 @@
 mod run;
 
 use crate::decode::{Completed, CompletionRequest, DecoderKind, Stats, StopReason};
+use crate::device::Device;
 use crate::error::ModelError;
-use crate::kernels::isa::Isa;
 use crate::kv_cache::KvFormat;
 use crate::machine;
 use crate::prompt::PromptFamily;
@@ -30,11 +30,13 @@ use tokio_util::sync::CancellationToken;
 /// How the engine is set up.
 #[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
-    /// Threads of the kernels; by default as many as [`threads_for`] says.
+    /// Where the model runs.
+    pub device: Device,
+    /// Threads of the kernels on [`Device::Cpu`]; by default as many as [`threads_for`] says.
     pub threads: Option<usize>,
     /// Positions of the KV cache; by default what the model was trained for, at most 32,768. Memory is used as it fills.
     pub context: Option<usize>,
-    /// In which integers the KV cache is kept.
+    /// In which integers the KV cache is kept on [`Device::Cpu`]; elsewhere it is kept in f32.
     pub kv: KvFormat,
     /// Rewrites that are decoded side by side, each with a cache of its own; by default one, the others wait. More is
     /// for getting many done, not for getting one done fast.
@@ -56,10 +58,10 @@ pub struct ModelInfo {
     pub family: PromptFamily,
     /// Positions of the KV cache.
     pub context_length: usize,
+    /// Where it runs.
+    pub device: Device,
     /// Threads of the kernels.
     pub threads: usize,
-    /// Instruction set of the kernels.
-    pub isa: Isa,
 }
 
 /// How urgent a request is. A more urgent one interrupts a less urgent one between two forwards.
@@ -155,18 +157,21 @@ enum Command {
     Measure(Sender<()>),
 }
 
-/// Threads for a model file on this machine: as many as were measured to be fastest, and before that one for each
-/// physical core, at most 8.
-pub fn threads_for(kept: &Kept) -> usize {
-    kept.threads().unwrap_or_else(|| machine::physical_cores().min(8))
+/// Threads for a model file on a device of this machine: on [`Device::Cpu`] as many as were measured to be fastest, and
+/// before that one for each physical core, at most 8.
+pub fn threads_for(device: Device, kept: &Kept) -> usize {
+    let measured = || kept.threads().unwrap_or_else(|| machine::physical_cores().min(8));
+    device.own_threads().unwrap_or_else(measured)
 }
 
 impl ModelHandle {
     /// Loads a model file and starts its worker. Takes as long as reading and repacking the weights takes.
     pub fn load(path: &Path, options: &EngineOptions) -> Result<ModelHandle, ModelError> {
-        let kept = Kept::open(path, Isa::best());
-        let threads = options.threads.unwrap_or_else(|| threads_for(&kept)).max(1);
-        let mut model = Transformer::load(path, threads)?;
+        let kept = Kept::open(path, options.device);
+        let threads = options.threads.unwrap_or_else(|| threads_for(options.device, &kept)).max(1);
+        let mut model = Transformer::load_on(path, options.device, threads)?;
+        // What cannot be kept is said now and not at the first request.
+        model.new_cache(options.kv, 1)?;
         if let Some(adapter) = &options.adapter {
             model.attach(adapter)?;
         }
@@ -184,8 +189,8 @@ impl ModelHandle {
             architecture: model.config().architecture.name(),
             family,
             context_length: options.context.unwrap_or(trained.min(32_768)).clamp(256, trained.max(256)),
+            device: model.device(),
             threads: model.threads(),
-            isa: model.isa(),
         };
         let (requests, commands) = channel();
         let tokenizer = Arc::new(tokenizer);

@@ -5,6 +5,7 @@ use crate::decode::{
     Completed, Completion, DecoderKind, Drafter, Generation, NoDraft, SpeculativeEdit, Step, StopReason,
     decode_together,
 };
+use crate::device::Device;
 use crate::error::ModelError;
 use crate::kernels::pool::{Pool, in_background};
 use crate::kv_cache::{KvCache, KvFormat};
@@ -99,7 +100,7 @@ impl<'t> Worker<'t> {
             typed: None,
             background: None,
             costs: kept.costs(model.threads()).unwrap_or_else(Costs::assumed),
-            compare_threads: options.threads.is_none(),
+            compare_threads: options.threads.is_none() && model.device() == Device::Cpu,
             rounds: kept.started(),
             pause: QUIET,
             measuring: None,
@@ -250,9 +251,14 @@ impl<'t> Worker<'t> {
         if self.rounds == 0 {
             return false;
         }
-        let measuring =
-            self.measuring.get_or_insert_with(|| Measurement::new(&self.model, self.compare_threads));
-        match measuring.step(&mut self.model) {
+        let begun =
+            self.measuring.take().map_or_else(|| Measurement::new(&self.model, self.compare_threads), Ok);
+        let step = begun.and_then(|mut measuring| {
+            let step = measuring.step(&mut self.model);
+            self.measuring = Some(measuring);
+            step
+        });
+        match step {
             Ok(Progress::More) => return true,
             Ok(Progress::Complete(round)) => {
                 self.kept.add(&round);
@@ -387,8 +393,7 @@ impl<'t> Worker<'t> {
             let (model, kv, context) = (&mut worker.model, worker.kv, worker.context);
             // As the rewrites do, whose cache it works in.
             model.use_adapter(true);
-            let config = model.config();
-            let cache = worker.caches[1].get_or_insert_with(|| KvCache::new(config, kv, context));
+            let cache = made(&mut worker.caches[1], model, kv, context)?;
             scoring.step(model, cache, longest)
         });
         match done {
@@ -405,9 +410,11 @@ impl<'t> Worker<'t> {
     /// One forward of the first completion.
     fn complete(&mut self, priority: Priority) {
         let Some((mut completion, answer)) = self.completions.pop_front() else { return };
-        let (config, kv, context) = (self.model.config(), self.kv, self.context);
-        let cache = self.caches[0].get_or_insert_with(|| KvCache::new(config, kv, context));
-        let reading = completion.is_reading(cache);
+        let reading = match made(&mut self.caches[0], &self.model, self.kv, self.context) {
+            Ok(cache) => completion.is_reading(cache),
+            // A receiver that is gone wants no answer.
+            Err(error) => return drop(answer.send(Err(error))),
+        };
         let cancel = completion.cancel.clone();
         let mut step = |worker: &mut Self| {
             worker.model.use_adapter(false);
@@ -455,6 +462,9 @@ impl<'t> Worker<'t> {
 
     /// Runs one forward on threads that give way to the editor and other programs.
     fn in_background<T: Send>(&mut self, work: impl FnOnce(&mut Self) -> T + Send) -> T {
+        if self.model.device() != Device::Cpu {
+            return in_background(|| work(self));
+        }
         let threads = self.model.threads();
         let mut pool = self.background.take().unwrap_or_else(|| Pool::background(threads));
         self.model.swap_pool(&mut pool);
@@ -475,11 +485,11 @@ impl<'t> Worker<'t> {
         let longest = self.longest();
         group.iter().for_each(|job| self.jobs[*job].generation.limit_forwards(longest));
         self.model.use_adapter(true);
-        let (config, kv, context) = (self.model.config(), self.kv, self.context);
+        let (model, kv, context) = (&self.model, self.kv, self.context);
         let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.caches.len());
         for (index, cache) in self.caches.iter_mut().enumerate() {
             let wanted = group.iter().any(|job| self.jobs[*job].cache == Some(index));
-            caches.push(wanted.then(|| cache.get_or_insert_with(|| KvCache::new(config, kv, context))));
+            caches.push(wanted.then(|| made(cache, model, kv, context)).transpose()?);
         }
         let jobs = self.jobs.iter_mut().enumerate().filter(|(index, _)| group.contains(index));
         let mut parties: Vec<_> =
@@ -488,6 +498,19 @@ impl<'t> Worker<'t> {
             [(generation, cache)] => Ok(vec![generation.step(&mut self.model, cache)?]),
             several => decode_together(&mut self.model, several),
         }
+    }
+}
+
+/// The cache, made now if it was not used before.
+fn made<'c>(
+    cache: &'c mut Option<KvCache>,
+    model: &Transformer,
+    kv: KvFormat,
+    context: usize,
+) -> Result<&'c mut KvCache, ModelError> {
+    match cache {
+        Some(cache) => Ok(cache),
+        None => Ok(cache.insert(model.new_cache(kv, context)?)),
     }
 }
 

@@ -1,40 +1,18 @@
 //! Adapters of noise, in files of the form that the engine reads.
 
+use crate::noise::noise;
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use std::path::Path;
 
 const RANK: usize = 4;
-const HIDDEN: usize = 896;
-const FEED_FORWARD: usize = 4864;
-/// Parts of a layer with their outputs and inputs.
-const PARTS: [(&str, usize, usize); 7] = [
-    ("attn_q", HIDDEN, HIDDEN),
-    ("attn_k", 128, HIDDEN),
-    ("attn_v", 128, HIDDEN),
-    ("attn_output", HIDDEN, HIDDEN),
-    ("ffn_gate", FEED_FORWARD, HIDDEN),
-    ("ffn_up", FEED_FORWARD, HIDDEN),
-    ("ffn_down", HIDDEN, FEED_FORWARD),
-];
 
-/// Numbers in `-size..size` that depend on `seed` alone.
-fn noise(len: usize, size: f32, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..len).map(|_| size * next()).collect()
-}
-
-/// Writes an adapter of noise for the first `layers` layers; `size` scales what it adds. Gives the matrices' names and what
-/// is to be added to each.
+/// Writes an adapter of noise for these parts of the first `layers` layers; `size` scales what it adds. Gives the
+/// matrices' names and what is to be added to each.
 pub(crate) fn write(
     path: &Path,
+    parts: &[(&str, usize, usize)],
     layers: usize,
     size: f32,
     metadata: &[(&str, Value)],
@@ -51,9 +29,9 @@ pub(crate) fn write(
     let entries: Vec<(&str, &Value)> = entries.iter().map(|(key, value)| (*key, value)).collect();
     let (mut tensors, mut added) = (Vec::new(), Vec::new());
     for layer in 0..layers {
-        for (part, (name, n, k)) in PARTS.into_iter().enumerate() {
+        for (part, &(name, n, k)) in parts.iter().enumerate() {
             let mut ends = Vec::new();
-            let seed = (layer * PARTS.len() + part) as u32;
+            let seed = (layer * parts.len() + part) as u32;
             for (end, rows, columns, size, seed) in
                 [("lora_a", RANK, k, 0.05, seed), ("lora_b", n, RANK, 0.05 * size, seed + 7000)]
             {

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use redraft_grammars::Language;
 use redraft_model::cache;
 use redraft_model::catalogue::DEFAULT_MODEL;
+use redraft_model::device::Device;
 use redraft_model::prompt::OtherFile;
 use redraft_model::worker::{EngineOptions, ModelHandle};
 use ropey::Rope;
@@ -44,13 +45,17 @@ pub(super) struct Args {
     /// The model: a name from `redraft model list`, or the path of a GGUF file; fetched if it is not here
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
+    /// Where the model runs: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: Device,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let (folder, path) = places(args)?;
     let query = query(args, &path, folder.as_slice())?;
     let cancel = interrupt::token();
-    let model = load_model(&args.model, &EngineOptions::default(), &cancel)?;
+    let engine = EngineOptions { device: args.device, ..EngineOptions::default() };
+    let model = load_model(&args.model, &engine, &cancel)?;
     let min_confidence = if args.unsure { 0.0 } else { Options::default().min_confidence };
     let options = Options { min_confidence, ..Options::default() };
     let cache = cache::folder()?.join("index");
@@ -200,6 +205,7 @@ mod tests {
             json: false,
             unsure: false,
             model: String::new(),
+            device: Device::Cpu,
         };
         let told = |args: &Args| {
             let (folder, path) = places(args).unwrap();

@@ -8,8 +8,8 @@ use std::path::Path;
 use clap::Args as ClapArgs;
 use redraft_model::cache::{self, CacheError, Trust, Verified};
 use redraft_model::catalogue::{self, ROWS, Row, Wanted};
+use redraft_model::device::Device;
 use redraft_model::fetch::{self, Hub, Pip, free_space};
-use redraft_model::kernels::isa::Isa;
 use redraft_model::machine;
 use redraft_model::tuning::Costs;
 use redraft_model::tuning::kept::Kept;
@@ -27,6 +27,9 @@ pub(super) struct Args {
     /// The model to ask about: a name, or the path of a GGUF file
     #[arg(long, default_value = catalogue::DEFAULT_MODEL)]
     model: String,
+    /// The place to ask about: cpu, cuda, cuda:1 or metal
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: Device,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -59,6 +62,8 @@ struct Machine {
     cpu_features: Vec<&'static str>,
     /// The instruction set that the kernels use.
     kernels: &'static str,
+    /// What this build can run a model on.
+    devices: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +103,7 @@ struct Chosen {
 /// How a model is run, by the self-measurement that [`redraft_model::tuning`] keeps.
 #[derive(Serialize)]
 struct Tuning {
+    device: String,
     threads: usize,
     /// Rounds measured; until the first one the rest is assumed.
     rounds: usize,
@@ -106,11 +112,16 @@ struct Tuning {
 }
 
 impl Tuning {
-    fn of(model: &Path) -> Tuning {
-        let kept = Kept::open(model, Isa::best());
-        let threads = threads_for(&kept);
+    fn of(model: &Path, device: Device) -> Tuning {
+        let kept = Kept::open(model, device);
+        let threads = threads_for(device, &kept);
         let costs = kept.costs(threads).unwrap_or_else(Costs::assumed);
-        Tuning { threads, rounds: kept.rounds(), prefill_chunk: costs.prefill_chunk() }
+        Tuning {
+            device: device.to_string(),
+            threads,
+            rounds: kept.rounds(),
+            prefill_chunk: costs.prefill_chunk(),
+        }
     }
 
     fn text(&self) -> String {
@@ -118,7 +129,9 @@ impl Tuning {
             0 => "not measured yet".to_owned(),
             rounds => format!("measured, {rounds} rounds"),
         };
-        format!("{} threads, prompts in forwards of {} tokens ({by})", self.threads, self.prefill_chunk)
+        let (device, threads) = (&self.device, self.threads);
+        let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+        format!("on {device}, {threads}, prompts in forwards of {} tokens ({by})", self.prefill_chunk)
     }
 }
 
@@ -128,7 +141,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let sources = sources(args.offline || fetch::offline());
     let models = ROWS.iter().map(state).collect::<Result<Vec<_>, _>>()?;
     let machine = machine();
-    let chosen = chosen(&args.model, &models, &sources, &mut problems)?;
+    let chosen = chosen(args, &models, &sources, &mut problems)?;
+    if let Err(error) = args.device.open() {
+        problems.push(error.to_string());
+    }
     check_memory(&args.model, &machine, &mut problems);
     let cache =
         Cache { free_bytes: existing(&folder).and_then(free_space), folder: folder.display().to_string() };
@@ -167,14 +183,14 @@ fn sources(offline: bool) -> Sources {
 
 /// What `--model` (or the default) stands for here, and how it would come to be used.
 fn chosen(
-    name: &str,
+    args: &Args,
     models: &[ModelState],
     sources: &Sources,
     problems: &mut Vec<String>,
 ) -> anyhow::Result<Chosen> {
-    let row = match catalogue::resolve(name)? {
+    let row = match catalogue::resolve(&args.model)? {
         Wanted::File(path) => {
-            let tuning = Some(Tuning::of(&path));
+            let tuning = Some(Tuning::of(&path, args.device));
             let path = path.display().to_string();
             return Ok(Chosen {
                 model: path.clone(),
@@ -190,7 +206,7 @@ fn chosen(
     let state = models.iter().find(|state| state.name == row.name);
     if state.is_some_and(|state| state.verified.is_some()) {
         let why = format!("{asked}, it is on this machine, and its hash is right");
-        let tuning = Some(Tuning::of(&path));
+        let tuning = Some(Tuning::of(&path, args.device));
         return Ok(Chosen { model: row.name.into(), path: Some(path.display().to_string()), why, tuning });
     }
     let from_wheels = row.sources.iter().any(|source| matches!(source, catalogue::Source::Wheels { .. }));
@@ -249,7 +265,8 @@ fn machine() -> Machine {
         memory_bytes: kilobytes("MemTotal:"),
         available_bytes: kilobytes("MemAvailable:"),
         cpu_features: cpu_features(),
-        kernels: Isa::best().name(),
+        kernels: Device::Cpu.kernels(),
+        devices: Device::in_this_build().iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -296,6 +313,7 @@ impl Report {
         line("features", if features.is_empty() { "none that matter".into() } else { features.join(", ") });
 
         line("kernels", machine.kernels.to_owned());
+        line("devices", machine.devices.join(", "));
 
         text += "\nModels\n";
         let mut line = |name: &str, value: String| text += &format!("  {name:<20} {value}\n");
@@ -320,7 +338,7 @@ impl Report {
 
         text += &format!("\nIt would use {}: {}.\n", self.chosen.model, self.chosen.why);
         if let Some(tuning) = &self.chosen.tuning {
-            text += &format!("It would run it with {}.\n", tuning.text());
+            text += &format!("It would run it {}.\n", tuning.text());
         }
         for problem in &self.problems {
             text += &format!("Problem: {problem}.\n");

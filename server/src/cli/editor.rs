@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use redraft_model::catalogue::DEFAULT_MODEL;
 use redraft_model::decode::{DecoderKind, Stats};
+use redraft_model::device::Device;
 use redraft_model::fetch::{self, FetchError};
 use redraft_model::worker::{EngineOptions, ModelHandle};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,9 @@ pub(crate) struct EditOptions {
     /// An adapter that the model's rewrites go through: a GGUF file, trained beside this model
     #[arg(long, value_name = "FILE")]
     adapter: Option<PathBuf>,
+    /// Where the model runs: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: Device,
 }
 
 impl EditOptions {
@@ -33,10 +37,11 @@ impl EditOptions {
         ApplyOptions { route: self.route, decoder }
     }
 
-    /// The model and the adapter as the user named them.
+    /// The model and the adapter as the user named them, and where they run unless that is the processor.
     pub(crate) fn model_name(&self) -> String {
         let adapter = self.adapter.as_ref().map(|path| format!(" with {}", path.display()));
-        format!("{}{}", self.model, adapter.unwrap_or_default())
+        let device = (self.device != Device::Cpu).then(|| format!(" on {}", self.device));
+        format!("{}{}{}", self.model, adapter.unwrap_or_default(), device.unwrap_or_default())
     }
 }
 
@@ -53,6 +58,7 @@ impl Editor {
     /// Nothing is loaded yet. `cancel` is what Ctrl-C cancels.
     pub(crate) fn new(options: &EditOptions, mut engine: EngineOptions, cancel: CancellationToken) -> Editor {
         engine.adapter.clone_from(&options.adapter);
+        engine.device = options.device;
         Editor { model: options.model.clone(), engine, handle: None, cancel }
     }
 
@@ -107,9 +113,12 @@ pub(crate) fn load_model(
     options: &EngineOptions,
     cancel: &CancellationToken,
 ) -> anyhow::Result<ModelHandle> {
+    // Before anything is fetched that could not be run.
+    options.device.check_build()?;
     let path = fetch::ensure(name, &mut ShownFetch::new(cancel.clone()))?;
     let handle = ModelHandle::load(&path, options)?;
-    tracing::info!("loaded {} from {}", handle.info().name, path.display());
+    let info = handle.info();
+    tracing::info!("loaded {} from {} on {}", info.name, path.display(), info.device);
     // A command ends before there is an idle moment to do it in.
     handle.measure_first();
     Ok(handle)

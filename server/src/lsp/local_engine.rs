@@ -1,12 +1,11 @@
 //! The engine of this process: the merge, and the model once it is here.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redraft_model::cache;
 use redraft_model::catalogue::{self, CatalogueError, Wanted};
 use redraft_model::fetch::{self, Progress as FetchProgress, Snapshot};
-use redraft_model::kv_cache::KvFormat;
 use redraft_model::prompt::RewritePrompt;
 use redraft_model::{EngineOptions, ModelHandle};
 use tokio::sync::Semaphore;
@@ -52,9 +51,10 @@ impl LocalEngine {
     }
 }
 
-/// What of the settings a loaded model depends on.
-fn loaded_by(config: &ModelConfig) -> (&str, Option<&Path>, Option<usize>, Option<usize>, KvFormat) {
-    (&config.name, config.adapter.as_deref(), config.threads, config.context, config.kv)
+/// What of the settings a loaded model depends on: all but when it is loaded and fetched.
+fn loaded_by(config: &ModelConfig) -> ModelConfig {
+    let ModelConfig { load, fetch, .. } = ModelConfig::default();
+    ModelConfig { load, fetch, ..config.clone() }
 }
 
 impl Engine for LocalEngine {
@@ -79,7 +79,11 @@ impl Engine for LocalEngine {
         if self.model().is_some() {
             return Availability::Ready;
         }
-        let name = self.wanted().name;
+        let ModelConfig { name, device, .. } = self.wanted();
+        // Before anything is fetched that could not be run.
+        if let Err(error) = device.check_build() {
+            return Availability::Unusable(error.to_string());
+        }
         match catalogue::locate(&name) {
             Ok(_) => Availability::OnDisk,
             Err(CatalogueError::NotFetched { .. }) => match catalogue::resolve(&name) {
@@ -99,6 +103,7 @@ impl Engine for LocalEngine {
         let wanted = self.wanted();
         let located = catalogue::locate(&wanted.name).map_err(|error| error.to_string())?;
         let options = EngineOptions {
+            device: wanted.device,
             threads: wanted.threads,
             context: wanted.context,
             kv: wanted.kv,
@@ -109,7 +114,7 @@ impl Engine for LocalEngine {
             .map_err(|error| format!("the model {} cannot be loaded: {error}", wanted.name))?;
         let mut state = self.state();
         if loaded_by(&state.wanted) == loaded_by(&wanted) {
-            tracing::info!("loaded {} from {}", wanted.name, located.path.display());
+            tracing::info!("loaded {} from {} on {}", wanted.name, located.path.display(), wanted.device);
             state.model = Some(model);
             return Ok(());
         }

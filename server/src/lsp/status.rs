@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use redraft_model::kernels::isa::Isa;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower_lsp::lsp_types::{MessageType, ProgressToken};
@@ -36,16 +35,17 @@ pub(super) async fn status(shared: &Arc<Shared>, cancel: &CancellationToken) -> 
         }
         Availability::Unusable(reason) => ("unusable", format!("cannot be used: {reason}")),
     };
-    let kernels = Isa::best().name();
+    let (device, kernels) = (config.device, config.device.kernels());
     let speed = shared.last_speed();
     let last = speed.map(|speed| format!("; the last apply wrote {speed:.0} tokens/s")).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     Ok(json!({
         "version": version,
         "model": {"name": config.name, "state": state},
+        "device": device.to_string(),
         "kernels": kernels,
         "tokensPerSecond": speed,
-        "text": format!("Redraft {version}: the model {} {text}; kernels {kernels}{last}", config.name),
+        "text": format!("Redraft {version}: the model {} {text}; device {device}, kernels {kernels}{last}", config.name),
     }))
 }
 
@@ -116,10 +116,11 @@ pub(super) async fn benchmark(
     let (Some(&rate), Some(stats)) = (rates.get(rates.len() / 2), last) else {
         return Err(JobError::refused("the model wrote nothing; there is nothing to measure"));
     };
-    let kernels = Isa::best().name();
+    let device = shared.config().model.device;
+    let kernels = device.kernels();
     let text = format!(
         "Redraft on this machine: {rate:.0} tokens/s for a file of {} lines, {:.1} tokens verified in one forward \
-         (kernels {kernels}, the middle one of {RUNS} runs)",
+         (device {device}, kernels {kernels}, the middle one of {RUNS} runs)",
         SAMPLE.0.lines().count(),
         stats.tokens as f64 / stats.forwards.max(1) as f64,
     );

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use redraft_grammars::Language;
 use redraft_model::catalogue::DEFAULT_MODEL;
+use redraft_model::device::Device;
 use redraft_model::kv_cache::KvFormat;
 use serde_json::Value;
 
@@ -35,6 +36,8 @@ pub struct ModelConfig {
     pub name: String,
     /// `model.adapter`: the file of an adapter that rewrites go through.
     pub adapter: Option<PathBuf>,
+    /// `model.device`: where it runs.
+    pub device: Device,
     /// `model.threads`: how many threads compute; the machine's own choice when not set.
     pub threads: Option<usize>,
     /// `model.context`: the longest context in tokens.
@@ -52,6 +55,7 @@ impl Default for ModelConfig {
         Self {
             name: DEFAULT_MODEL.to_owned(),
             adapter: None,
+            device: Device::default(),
             threads: None,
             context: None,
             kv: KvFormat::default(),
@@ -234,6 +238,7 @@ impl Config {
             "model.name" => self.model.name = text(key, value)?.to_owned(),
             "model.adapter" if value.is_null() => self.model.adapter = None,
             "model.adapter" => self.model.adapter = Some(text(key, value)?.into()),
+            "model.device" => self.model.device = choice(key, value)?,
             "model.threads" => self.model.threads = count(key, value)?,
             "model.context" => self.model.context = count(key, value)?,
             "model.kv" => self.model.kv = choice(key, value)?,

@@ -137,14 +137,15 @@ async fn a_client_without_questions_gets_the_sentence() {
 }
 
 /// The real server, with a folder of its own to log into.
-async fn process(cache: &std::path::Path, shows_documents: bool) -> Editor {
+async fn process(cache: &std::path::Path, shows_documents: bool, device: &str) -> Editor {
     let mut command = command();
     command.env("REDRAFT_CACHE", cache).env("REDRAFT_LOG", "trace").stderr(std::process::Stdio::null());
     let mut editor = Editor::of_process(command);
     editor.ignore_progress();
     let mut capabilities = capabilities();
     capabilities["window"]["showDocument"] = json!({"support": shows_documents});
-    let options = json!({"redraft": {"model": {"name": "nothing.gguf", "load": "first-use"}}});
+    let options =
+        json!({"redraft": {"model": {"name": "nothing.gguf", "load": "first-use", "device": device}}});
     editor.initialize(capabilities, options, &[]).await;
     editor
 }
@@ -152,7 +153,7 @@ async fn process(cache: &std::path::Path, shows_documents: bool) -> Editor {
 #[tokio::test]
 async fn the_log_opens_in_the_editor_and_holds_no_source_code() {
     let cache = tempfile::tempdir().unwrap();
-    let mut editor = process(cache.path(), true).await;
+    let mut editor = process(cache.path(), true, "cpu").await;
     editor.open(A, "rust", &format!("{ORIGINAL}\n{SNIPPET}")).await;
     let actions = editor.actions(A, SNIPPET).await;
     let resolved = editor.request("codeAction/resolve", actions[0].clone()).await.unwrap();
@@ -178,9 +179,32 @@ async fn the_log_opens_in_the_editor_and_holds_no_source_code() {
 }
 
 #[tokio::test]
+async fn a_device_that_this_build_lacks_is_said_with_what_to_do() {
+    let cache = tempfile::tempdir().unwrap();
+    // Neither is in any build for the other's system.
+    let device = if cfg!(target_os = "macos") { "cuda:1" } else { "metal" };
+    let mut editor = process(cache.path(), false, device).await;
+    let status = editor.request("redraft/status", Value::Null).await.unwrap();
+    assert_eq!(
+        (&status["device"], &status["model"]["state"], &status["kernels"]),
+        (&json!(device), &json!("unusable"), &json!("candle"))
+    );
+    let error = editor.request("workspace/executeCommand", call("fetchModel")).await.unwrap_err();
+    let said = error["message"].as_str().unwrap();
+    let feature = device.trim_end_matches(":1");
+    assert!(
+        said.contains(&format!("`{device}`")) && said.contains(&format!("--features {feature}")),
+        "{said}"
+    );
+    assert!(said.contains("set `model.device` to `cpu`"), "{said}");
+    assert!(editor.choose_of(&UNUSABLE, None).await.ends_with(said));
+    editor.close().await;
+}
+
+#[tokio::test]
 async fn where_the_log_cannot_be_opened_its_place_is_said() {
     let cache = tempfile::tempdir().unwrap();
-    let mut editor = process(cache.path(), false).await;
+    let mut editor = process(cache.path(), false, "cpu").await;
     editor.request("workspace/executeCommand", call("openLog")).await.unwrap();
     let said = editor.shown().await;
     let path = said.strip_prefix("Redraft: the log is ").unwrap();

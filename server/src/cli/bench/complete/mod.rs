@@ -16,6 +16,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use redraft_model::catalogue::DEFAULT_MODEL;
+use redraft_model::device::Device;
 use redraft_model::worker::{EngineOptions, ModelHandle};
 use ropey::Rope;
 use serde::Serialize;
@@ -90,6 +91,9 @@ pub(super) struct Args {
     /// The model: a name from `redraft model list`, or the path of a GGUF file; fetched if it is not here
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
+    /// Where the model runs: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: Device,
 }
 
 impl Args {
@@ -163,7 +167,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         tasks = task::sample(tasks, count, args.seed);
     }
     let cancel = interrupt::token();
-    let model = load_model(&args.model, &EngineOptions::default(), &cancel)?;
+    let engine = EngineOptions { device: args.device, ..EngineOptions::default() };
+    let model = load_model(&args.model, &engine, &cancel)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let infill = args.infill.as_deref().map(Infill::new);
     let bench = Bench { model, args, options: args.options(), infill, runtime, cancel };

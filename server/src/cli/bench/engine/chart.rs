@@ -41,7 +41,7 @@ pub(super) fn svg(speeds: &Speeds) -> Option<String> {
     let y = |rate: f64| BOTTOM - rate / highest * (BOTTOM - TOP);
 
     let mut picture = Picture::new(WIDTH, HEIGHT, "Tokens a second over the tokens of a forward", &COLOURS);
-    let title = format!("{}: tokens a second, {} threads, {}", speeds.model, speeds.threads, speeds.isa);
+    let title = format!("{}: tokens a second, {} threads, {}", speeds.model, speeds.threads, speeds.kernels);
     picture.text("head", 14, 24, &title);
     let mut note = "solid: Redraft, with every position's most likely next token".to_owned();
     if speeds.llama.is_some() {

@@ -12,8 +12,8 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
 use redraft_model::catalogue;
+use redraft_model::device::Device;
 use redraft_model::fetch;
-use redraft_model::kernels::isa::Isa;
 use redraft_model::kv_cache::{KvCache, KvFormat};
 use redraft_model::machine;
 use redraft_model::transformer::Transformer;
@@ -36,10 +36,13 @@ pub(super) struct Args {
     /// Measure with the adapter in this file beside the weights
     #[arg(long, value_name = "FILE")]
     adapter: Option<PathBuf>,
-    /// Threads; by default as many as were measured to be fastest, and before that one for each physical core
+    /// Where to measure: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: Device,
+    /// Threads on the device cpu; by default as many as were measured to be fastest, and before that one for each physical core
     #[arg(long)]
     threads: Option<usize>,
-    /// In which integers keys and values are kept: int16 or int8
+    /// In which integers keys and values are kept on the device cpu: int16 or int8
     #[arg(long, default_value = KvFormat::default().name())]
     kv: KvFormat,
     /// Tokens of a forward
@@ -103,12 +106,13 @@ struct Tuning {
 #[derive(Default)]
 struct Speeds {
     model: String,
+    device: Device,
     threads: usize,
     processors: usize,
     /// What the self-measurement says; nothing before it was made.
     tuning: Option<Tuning>,
-    /// The kernels' instruction set.
-    isa: &'static str,
+    /// The kernels: on the device cpu their instruction set.
+    kernels: &'static str,
     runs: usize,
     load_seconds: f64,
     peak_rss_bytes: Option<u64>,
@@ -163,18 +167,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// Loads the model and measures the plan; nothing if the user stopped it.
 fn measure(args: &Args, plan: &Plan<'_>, path: &Path) -> anyhow::Result<Option<Speeds>> {
-    let kept = Kept::open(path, Isa::best());
-    let threads = args.threads.unwrap_or_else(|| threads_for(&kept));
+    let kept = Kept::open(path, args.device);
+    let threads = args.threads.unwrap_or_else(|| threads_for(args.device, &kept));
     let longest = plan.tokens.iter().max().unwrap_or(&1) + plan.context.iter().max().unwrap_or(&0);
     let started = Instant::now();
-    let mut model = Transformer::load(path, threads)?;
+    let mut model = Transformer::load_on(path, args.device, threads)?;
     if let Some(adapter) = &args.adapter {
         model.attach(adapter)?;
         model.use_adapter(true);
     }
-    let mut cache = KvCache::new(model.config(), args.kv, longest.max(2 * DECODED));
+    let mut cache = model.new_cache(args.kv, longest.max(2 * DECODED))?;
     model.forward(&mut cache, &[0])?;
-    model.argmax(0);
+    model.argmax(0)?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     let decode = decode(&mut model, &mut cache)?;
@@ -190,10 +194,11 @@ fn measure(args: &Args, plan: &Plan<'_>, path: &Path) -> anyhow::Result<Option<S
     }
     Ok(Some(Speeds {
         model: args.model.clone(),
+        device: model.device(),
         threads: model.threads(),
         processors: machine::processors(),
         tuning: kept.costs(model.threads()).map(|costs| Tuning { costs, rounds: kept.rounds() }),
-        isa: model.isa().name(),
+        kernels: model.device().kernels(),
         runs: plan.runs,
         load_seconds,
         peak_rss_bytes: crate::cli::peak_rss_bytes(),
@@ -222,7 +227,7 @@ fn decode(model: &mut Transformer, cache: &mut KvCache) -> anyhow::Result<f64> {
     for _ in 0..DECODED {
         let started = Instant::now();
         model.forward(cache, &[token])?;
-        token = model.argmax(0).first().copied().unwrap_or(0);
+        token = model.argmax(0)?.first().copied().unwrap_or(0);
         seconds.push(started.elapsed().as_secs_f64());
     }
     Ok(1.0 / median(seconds))
@@ -246,7 +251,7 @@ fn forward(
     for _ in 0..runs {
         let started = Instant::now();
         model.forward(cache, &chunk)?;
-        model.argmax(0);
+        model.argmax(0)?;
         seconds.push(started.elapsed().as_secs_f64());
         cache.truncate(context);
     }

@@ -16,12 +16,13 @@ verifies, so it computes the most likely token of every position.
 /// The table for people.
 pub(super) fn text(speeds: &Speeds) -> String {
     let mut text = format!(
-        "{}: {} threads of {} processors, kernels {}\n\
+        "{}: on {}, {} threads of {} processors, kernels {}\n\
          load to first token {:.2} s, peak memory {}, decoding {:.1} tokens/s ({} of weights a token)\n",
         speeds.model,
+        speeds.device,
         speeds.threads,
         speeds.processors,
-        speeds.isa,
+        speeds.kernels,
         speeds.load_seconds,
         speeds.peak_rss_bytes.map_or("unknown".to_owned(), size_text),
         speeds.decode,
@@ -91,6 +92,7 @@ pub(super) fn json(speeds: &Speeds) -> Value {
         .collect();
     let mut result = json!({
         "model": speeds.model,
+        "device": speeds.device.to_string(),
         "threads": speeds.threads,
         "processors": speeds.processors,
         "self_measurement": speeds.tuning.as_ref().map(|tuning| json!({
@@ -99,7 +101,7 @@ pub(super) fn json(speeds: &Speeds) -> Value {
             "forward": tuning.costs.points(),
         })),
         "cpu_features": doctor::cpu_features(),
-        "isa": speeds.isa,
+        "isa": speeds.kernels,
         "load_seconds": speeds.load_seconds,
         "peak_rss_bytes": speeds.peak_rss_bytes,
         "weight_bytes_per_token": speeds.weight_bytes,
