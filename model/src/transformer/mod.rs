@@ -1,6 +1,6 @@
 //! The transformer, top to bottom: weights and the forward pass of a chunk of tokens at any offset.
 //!
-//! Two backends run it: [`packed`] on the processor with this crate's kernels, and [`candle`] on any device of candle's
+//! Two backends run it: `packed` on the processor with this crate's kernels, and `candle` on any device of candle's
 //! with candle's own quantized products. What is the same for both is here.
 
 mod candle;
