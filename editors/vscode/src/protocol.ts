@@ -35,6 +35,7 @@ export interface Setting {
 export interface Status {
   version: string;
   model: { name: string; state: 'ready' | 'onDisk' | 'missing' | 'unusable' };
+  device: string;
   kernels: string;
   tokensPerSecond: number | null;
   text: string;
