@@ -1,8 +1,9 @@
 //! `textDocument/inlineCompletion` and `textDocument/completion`: one completion for the cursor.
 //!
 //! A request that is overtaken by typing or by a newer request is answered at once, with nothing. While keys come fast,
-//! each is answered soon with what is written by then, and the next ones get the rest. The types of inline
-//! completion are our own, after the specification's version 3.18.
+//! each is answered soon with what is written by then, and the next ones get the rest; where nothing is written yet, only
+//! while the model makes an edit, since who pauses now may never ask again. The types of inline completion are our own,
+//! after the specification's version 3.18.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -84,14 +85,18 @@ pub(super) struct Completing {
     context: Mutex<Context>,
     /// How fast keys come.
     pace: Mutex<Pace>,
+    /// Held by every edit that the model makes.
+    edits: Arc<()>,
     /// Whether the client shows ghost text.
     inline: AtomicBool,
 }
 
 /// Keys that come faster than this are typed in one go: the next one will ask again in a moment.
 const IN_ONE_GO: Duration = Duration::from_millis(125);
-/// So long after a request of such a key something is answered, whatever is there.
+/// So long after a request of such a key something is answered, if there is something.
 const PATIENCE: Duration = Duration::from_millis(36);
+/// So often it is looked for after that.
+const LOOK: Duration = Duration::from_millis(8);
 
 /// When the last key came, and how long that was after the one before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -166,6 +171,16 @@ impl Completing {
         let now = Instant::now();
         let fast = pause? < IN_ONE_GO && now - last? < IN_ONE_GO;
         fast.then(|| now + PATIENCE)
+    }
+
+    /// The model makes an edit as long as what this gives is held.
+    pub(super) fn edit(&self) -> Arc<()> {
+        Arc::clone(&self.edits)
+    }
+
+    /// Whether the model makes an edit, so that completions take long.
+    fn is_slowed(&self) -> bool {
+        Arc::strong_count(&self.edits) > 1
     }
 
     /// What is there for a query by now, of a completion that is being written. The rest is for the next key.
@@ -306,7 +321,7 @@ async fn complete(shared: &Arc<Shared>, query: Query, invoked: bool) -> Option<C
     // `$/cancelRequest` drops this future.
     let cancels = cancel.clone().drop_guard();
     let query = Arc::new(query);
-    let writing = {
+    let mut writing = {
         let (shared, query) = (Arc::clone(shared), Arc::clone(&query));
         tokio::spawn(async move {
             tokio::select! {
@@ -315,12 +330,19 @@ async fn complete(shared: &Arc<Shared>, query: Query, invoked: bool) -> Option<C
             }
         })
     };
-    tokio::select! {
-        shown = writing => shown.ok()?,
-        () = until(deadline) => {
-            cancels.disarm();
-            shared.completing.so_far(&query)
+    let mut look = deadline;
+    loop {
+        tokio::select! {
+            shown = &mut writing => return shown.ok()?,
+            () = until(look) => {}
         }
+        let so_far = shared.completing.so_far(&query);
+        if so_far.is_some() || shared.completing.is_slowed() {
+            // It goes on for the next key.
+            cancels.disarm();
+            return so_far;
+        }
+        look = Some(Instant::now() + LOOK);
     }
 }
 

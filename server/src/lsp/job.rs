@@ -243,7 +243,9 @@ async fn run(
     let expected = request.original.len() + request.suggestion.len() / 2;
     let (steps, mut received) = tokio::sync::mpsc::unbounded_channel();
     let (request, token) = (request.clone(), cancel.clone());
+    let edit = use_model.then(|| shared.completing.edit());
     let work = tokio::task::spawn_blocking(move || {
+        let _edit = edit;
         let mut on_step = |step| {
             // Nobody listens any more when the apply was cancelled.
             let _ = steps.send(step);

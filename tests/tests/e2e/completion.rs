@@ -2,18 +2,23 @@
 
 use redraft_server::lsp::Availability;
 use redraft_tests::editor::{Editor, capabilities, uri};
-use redraft_tests::engine::{Scripted, Writing};
+use redraft_tests::engine::{Running, Scripted, Writing};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 const A: &str = "file:///w/a.rs";
+const B: &str = "file:///w/b.rs";
+/// How long an answer is waited for before it is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// An editor with ghost text, a document with the cursor at `$0`, and the completions that reach the engine.
+/// An editor with ghost text, a document with the cursor at `$0`, and the completions and edits that reach the engine.
 struct Setup {
     editor: Editor,
     engine: Arc<Scripted>,
     writings: UnboundedReceiver<Writing>,
+    edits: UnboundedReceiver<Running>,
 }
 
 fn with_ghost_text() -> Value {
@@ -24,14 +29,14 @@ fn with_ghost_text() -> Value {
 
 impl Setup {
     async fn new(capabilities: Value, settings: Value, marked: &str) -> (Setup, Value) {
-        let (engine, _) = Scripted::new();
+        let (engine, edits) = Scripted::new();
         let writings = engine.completions();
         let mut editor = Editor::in_memory(engine.clone());
         // What the engine has is the test's to say.
         let settings = json!({"redraft": {"completion": settings, "model": {"load": "first-use"}}});
         let answer = editor.initialize(capabilities, settings, &[]).await;
         editor.open(A, "rust", &marked.replace("$0", "")).await;
-        (Setup { editor, engine, writings }, answer)
+        (Setup { editor, engine, writings, edits }, answer)
     }
 
     async fn ghost(marked: &str) -> Setup {
@@ -190,16 +195,22 @@ async fn while_keys_come_fast_what_is_written_so_far_is_shown() {
     let mut setup = Setup::ghost(LOOP).await;
     let mut overtaken = vec![setup.ask("        su").await];
     let writing = setup.writing().await;
-    writing.so_far("m += item.val");
     setup.editor.replace(A, "        su", "        sum").await;
+    // Nothing is written: nothing is answered before the next key comes.
+    setup.editor.replace(A, "        sum", "        sum ").await;
+    setup.editor.replace(A, "        sum ", "        sum").await;
+    let id = setup.ask_as_typed("        sum").await;
+    let waiting = setup.editor.rpc.response(id);
+    assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
+    setup.editor.replace(A, "        sum", "        sum ").await;
+    setup.editor.replace(A, "        sum ", "        sum").await;
+    assert_eq!(setup.answer(id).await, Value::Null);
+    writing.so_far("m += item.val");
     let answer = loop {
         setup.editor.replace(A, "        sum", "        sum ").await;
         setup.editor.replace(A, "        sum ", "        sum").await;
         let id = setup.ask_as_typed("        sum").await;
-        let patience = std::time::Duration::from_secs(1);
-        match tokio::time::timeout(patience, setup.editor.rpc.response(id)).await {
-            // The engine had nothing yet.
-            Ok(Ok(Value::Null)) => {}
+        match tokio::time::timeout(PATIENCE, setup.editor.rpc.response(id)).await {
             Ok(answer) => break answer.unwrap(),
             // The machine was so slow that the keys came slowly.
             Err(_) => overtaken.push(id),
@@ -213,6 +224,43 @@ async fn while_keys_come_fast_what_is_written_so_far_is_shown() {
     writing.finish("m += item.value();");
     let id = setup.ask("        sum").await;
     assert_eq!(setup.answer(id).await["items"][0]["insertText"], " += item.value();");
+    setup.editor.close().await;
+}
+
+#[tokio::test]
+async fn while_the_model_makes_an_edit_fast_keys_are_answered_whatever_is_there() {
+    let mut setup = Setup::ghost(LOOP).await;
+    let settings =
+        json!({"settings": {"redraft": {"completion": {"debounce": 0}, "apply": {"route": "model"}}}});
+    setup.editor.rpc.notify("workspace/didChangeConfiguration", settings).await;
+    setup.editor.open(B, "rust", "fn a() {}\n").await;
+    let arguments = json!([{"uri": B, "suggestion": "fn a() { 1 }"}]);
+    let params = json!({"command": "redraft.applySuggestion", "arguments": arguments});
+    let applied = setup.editor.rpc.start("workspace/executeCommand", params).await;
+    let edit = setup.edits.recv().await.expect("the model is asked");
+    let mut overtaken = vec![setup.ask("        su").await];
+    let writing = setup.writing().await;
+    setup.editor.replace(A, "        su", "        sum").await;
+    loop {
+        setup.editor.replace(A, "        sum", "        sum ").await;
+        setup.editor.replace(A, "        sum ", "        sum").await;
+        let id = setup.ask_as_typed("        sum").await;
+        match tokio::time::timeout(PATIENCE, setup.editor.rpc.response(id)).await {
+            Ok(answer) => break assert_eq!(answer.unwrap(), Value::Null),
+            // The machine was so slow that the keys came slowly.
+            Err(_) => overtaken.push(id),
+        }
+    }
+    for id in overtaken {
+        assert_eq!(setup.answer(id).await, Value::Null);
+    }
+    edit.finish("fn a() { 1 }\n");
+    setup.editor.obey().await;
+    assert_eq!(setup.editor.rpc.response(applied).await.unwrap()["applied"], true);
+    writing.finish("m += item;");
+    let id = setup.ask("        sum").await;
+    assert_eq!(setup.answer(id).await["items"][0]["insertText"], " += item;");
+    setup.editor.ignore_progress();
     setup.editor.close().await;
 }
 
