@@ -130,6 +130,5 @@ pub(super) async fn benchmark(
 
 /// Tokens that the model wrote a second.
 pub(super) fn rate(applied: &Applied) -> Option<f64> {
-    let stats = applied.stats?;
-    (stats.tokens > 0).then(|| stats.tokens as f64 / stats.decode_seconds.max(1e-9))
+    applied.stats?.rate()
 }
