@@ -47,15 +47,14 @@ def jacobi(core, prefix: list[int], first: list[int], device) -> Trajectory:
     return Trajectory(prefix, guesses)
 
 
-def loss(core, trajectory: Trajectory, rng, device):
-    """How far the model is from the fixed point when it sees an earlier guess."""
+def loss(adapter, trajectory: Trajectory, rng, device):
+    """How far the model with the adapter is from the fixed point when it sees an earlier guess."""
     guess = rng.choice(trajectory.guesses[:-1])
     end = torch.tensor(trajectory.guesses[-1], device=device)
-    ids = torch.tensor([trajectory.prefix + guess[:-1]], device=device)
-    states = core.model(input_ids=ids).last_hidden_state[0, len(trajectory.prefix) - 1 :]
+    states = adapter.forward.states([trajectory.prefix + guess[:-1]], device)[len(trajectory.prefix) - 1 :]
     # What is right already is learnt from the answers; here the first wrong token and those behind it count.
     wrong = next(at for at, (one, other) in enumerate(zip(guess, trajectory.guesses[-1])) if one != other)
-    return F.cross_entropy(core.lm_head(states[wrong:]).float(), end[wrong:])
+    return F.cross_entropy(adapter.core.lm_head(states[wrong:]).float(), end[wrong:])
 
 
 def collect(core, some, block: int, rng, device):

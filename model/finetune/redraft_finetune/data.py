@@ -1,4 +1,4 @@
-"""Makes training data: tasks are chosen, cut and varied here; the engine itself turns them into tokens."""
+"""Makes training data: tasks are chosen and varied here; the engine itself cuts them to what a model sees, in tokens."""
 
 import argparse
 import gzip
@@ -8,7 +8,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from redraft_finetune import samples, windows
+from redraft_finetune import samples
 from redraft_finetune import synthetic as synthetic_edits
 
 # Where a style is common and the deterministic merge least sure, a sample is worth most.
@@ -47,18 +47,6 @@ def does_not_fit(task: dict, other: dict) -> dict:
         "instruction": other["instruction"],
         "expected": task["original"],
     }
-
-
-def shaped(tasks, args, rng):
-    """Each task whole or as a window, four short ones to a long one."""
-    for task in tasks:
-        long = rng.random() < args.long_share
-        most = args.long_lines if long else args.short_lines
-        fits = len(task["original"].splitlines()) <= most
-        if fits and rng.random() < 0.5:
-            yield task
-        elif (window := windows.cut(task, rng, rng.randint(most // 3, most))) is not None:
-            yield window
 
 
 def chosen(tasks: list[dict], args, rng):
@@ -114,11 +102,8 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("data"), help="the folder that the data goes to")
     parser.add_argument("--count", type=int, default=20000, help="training samples at most")
     parser.add_argument("--held-out", type=int, default=200, help="samples from other repositories, to watch training")
-    parser.add_argument("--short-lines", type=int, default=60)
-    parser.add_argument("--long-lines", type=int, default=400)
-    parser.add_argument("--long-share", type=float, default=0.2)
     parser.add_argument("--unchanged", type=float, default=0.06, help="share of samples that ask for no change")
-    parser.add_argument("--synthetic", type=float, default=4, help="synthetic edits to each real one")
+    parser.add_argument("--synthetic", type=float, default=0.25, help="synthetic edits to each real one")
     parser.add_argument("--redraft", default="redraft", help="the engine's command")
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--seed", type=int, default=1)
@@ -136,8 +121,7 @@ def main():
             real = pool[: round(count / (1 + args.synthetic))]
             pool = real + synthetic(pool, count - len(real), args, rng)
             rng.shuffle(pool)
-        whole = list(shaped(pool, args, rng))
-        rows = list(chosen(whole, args, rng))
+        rows = list(chosen(pool, args, rng))
         path = args.out / f"{name}.tasks.jsonl"
         write(path, rows)
         tokens(args.redraft, args.model, path, args.out / f"{name}.npz")

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
-from transformers import DynamicCache
 
 from redraft_finetune import base, chart, consistency, samples
+from redraft_finetune.forward import Forward
 
 
 class Adapter:
@@ -29,76 +29,56 @@ class Adapter:
         for name, parameter in self.named.items():
             self.masters[name] = torch.nn.Parameter(parameter.detach().float().clone())
             parameter.data = parameter.data.to(dtype)
+        factors = {}
+        for name, master in self.masters.items():
+            path, factor = name.split(".layers.")[1].split(".lora_")
+            number, part = path.split(".", 1)
+            factors.setdefault((int(number), part), [None, None])["AB".index(factor[0])] = master
+        self.forward = Forward(self.core, factors, alpha / rank)
 
     @property
     def core(self):
         return self.model.base_model.model
 
     def take_gradients(self, scale: float, most: float) -> float:
-        """Moves the gradients to the copies, clipped layer by layer; gives their whole norm before that."""
+        """Scales the gradients and clips them layer by layer; gives their whole norm before that."""
         layers: dict[str, list] = {}
-        for name, parameter in self.named.items():
-            master = self.masters[name]
-            master.grad = parameter.grad.float() * scale
-            parameter.grad = None
+        for name, master in self.masters.items():
+            master.grad.mul_(scale)
             layers.setdefault(name.split(".layers.")[1].split(".")[0], []).append(master)
         norms = [torch.nn.utils.clip_grad_norm_(layer, most) for layer in layers.values()]
         return math.sqrt(sum(float(norm) ** 2 for norm in norms))
+
+    @torch.no_grad()
+    def take(self, values: dict):
+        """Goes on from the weights of a checkpoint."""
+        for name, value in values.items():
+            self.masters[name].copy_(value)
+        self.publish()
 
     def publish(self):
         with torch.no_grad():
             for name, parameter in self.named.items():
                 parameter.copy_(self.masters[name])
+                self.masters[name].grad = None
+        self.forward.merge()
 
 
-def answer_states(core, sample, device, prompt_gradient: bool):
-    """What the output layer reads at each position that predicts a token of the answer."""
-    prompt, answer = sample.prompt, sample.answer
-    if prompt_gradient:
-        ids = torch.tensor([prompt + answer[:-1]], device=device)
-        return core.model(input_ids=ids).last_hidden_state[0, len(prompt) - 1 :]
-    with torch.no_grad():
-        cache = DynamicCache()
-        core.model(input_ids=torch.tensor([prompt[:-1]], device=device), past_key_values=cache, use_cache=True)
-    ids = torch.tensor([prompt[-1:] + answer[:-1]], device=device)
-    return core.model(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state[0]
-
-
-def packed_states(core, pack, device):
-    """As `answer_states`, of several samples in one sequence; none sees another."""
-    ids, positions, wanted = [], [], []
-    for sample in pack:
-        start = len(ids)
-        ids += sample.prompt + sample.answer[:-1]
-        positions += range(len(ids) - start)
-        wanted += range(start + len(sample.prompt) - 1, len(ids))
-    # Without a cache, positions that start anew say where a sample begins.
-    states = core.model(
-        input_ids=torch.tensor([ids], device=device),
-        position_ids=torch.tensor([positions], device=device),
-        use_cache=False,
-    ).last_hidden_state[0]
-    return states[torch.tensor(wanted, device=device)]
-
-
-def losses(core, pack, device, prompt_gradient: bool):
-    """The weighted sum of the loss, and the weights' sum."""
-    if len(pack) == 1:
-        states = answer_states(core, pack[0], device, prompt_gradient)
-    else:
-        states = packed_states(core, pack, device)
+def losses(adapter, pack, device):
+    """The weighted sum of the loss, the weights' sum, and the mean without weights."""
+    states = adapter.forward.answers(pack, device)
     targets = torch.tensor([token for sample in pack for token in sample.answer], device=device)
     weights = torch.tensor([weight for sample in pack for weight in sample.weights], device=device)
-    each = F.cross_entropy(core.lm_head(states).float(), targets, reduction="none")
+    each = F.cross_entropy(adapter.core.lm_head(states).float(), targets, reduction="none")
     return (each * weights).sum(), weights.sum(), each.detach().mean()
 
 
 @torch.no_grad()
-def held_out(core, some, device) -> dict:
+def held_out(adapter, some, device) -> dict:
     """Whether greedy decoding would write each answer: it does where every token is the likeliest after those before it."""
     exact, total, count, right = 0, 0.0, 0, 0
     for sample in some:
-        logits = core.lm_head(answer_states(core, sample, device, prompt_gradient=True)).float()
+        logits = adapter.core.lm_head(adapter.forward.answers([sample], device)).float()
         targets = torch.tensor(sample.answer, device=device)
         hits = logits.argmax(-1) == targets
         exact += int(hits.all())
@@ -127,11 +107,8 @@ class Run:
         if path.exists():
             saved = torch.load(path, weights_only=True, map_location="cpu")
             self.state = saved["state"]
-            with torch.no_grad():
-                for name, value in saved["adapter"].items():
-                    adapter.masters[name].copy_(value)
+            adapter.take(saved["adapter"])
             optimizer.load_state_dict(saved["optimizer"])
-            adapter.publish()
             # What was logged after the checkpoint happens again.
             kept = [line for line in self.lines() if json.loads(line)["step"] <= self.state["step"]]
             self.log_path.write_text("".join(f"{line}\n" for line in kept))
@@ -177,17 +154,12 @@ def arguments():
     parser.add_argument("--evaluate-every", type=int, default=25, help="steps between two looks at what is held out")
     parser.add_argument("--save-every", type=int, default=5, help="steps between two checkpoints")
     parser.add_argument(
-        "--no-prompt-gradient", action="store_true", help="learn at the answer's positions only: faster"
-    )
-    parser.add_argument(
         "--trajectories", type=Path, help="learn consistency too, from what redraft_finetune.consistency wrote"
     )
     parser.add_argument(
         "--consistency", type=float, default=1.0, help="weight of the consistency loss beside the answers'"
     )
-    parser.add_argument(
-        "--attention", default="sdpa", help="attention of transformers, such as flex_attention on a GPU"
-    )
+    parser.add_argument("--start", type=Path, help="checkpoint of another run whose adapter this one begins with")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
@@ -204,10 +176,11 @@ def main():
     others = samples.read(args.data / "held_out.npz", args.most_tokens)[: args.held_out_samples]
     print(f"{len(train)} samples, {sum(sample.tokens for sample in train)} tokens; held out: {len(others)}")
     model = base.load(args.gguf).to(args.device)
-    model.set_attn_implementation(args.attention)
     adapter = Adapter(model, args.rank, args.alpha)
     trajectories = consistency.read(args.trajectories) if args.trajectories else []
     optimizer = torch.optim.AdamW(adapter.masters.values(), lr=args.rate, betas=(0.9, 0.95), weight_decay=0.0)
+    if args.start and not (args.run / "checkpoint.pt").exists():
+        adapter.take(torch.load(args.start, weights_only=True, map_location="cpu")["adapter"])
     run.restore(adapter, optimizer)
     state, before, started = run.state, run.state["seconds"], time.monotonic()
 
@@ -215,7 +188,7 @@ def main():
         return before + time.monotonic() - started
 
     if state["step"] == 0:
-        run.log(**held_out(adapter.core, others, args.device))
+        run.log(**held_out(adapter, others, args.device))
     packs = samples.packs(train, args.pack_tokens, args.seed, state["samples"])
     whole, part = 60 * args.minutes, before + 60 * args.part_minutes
     while seconds() < min(whole, part):
@@ -223,12 +196,12 @@ def main():
         mean, weight, packed, tokens, apart = 0.0, 0.0, 0, 0, []
         while tokens < args.step_tokens:
             pack = next(packs)
-            loss, weights, plain = losses(adapter.core, pack, args.device, not args.no_prompt_gradient)
+            loss, weights, plain = losses(adapter, pack, args.device)
             loss.backward()
             weight += float(weights)
             if trajectories:
                 rng = random.Random(f"{args.seed} {state['samples']}")
-                far = consistency.loss(adapter.core, rng.choice(trajectories), rng, args.device)
+                far = consistency.loss(adapter, rng.choice(trajectories), rng, args.device)
                 # In proportion to the answers' tokens, so that its share does not depend on how samples are packed.
                 (args.consistency * far * weights).backward()
                 apart.append(float(far.detach()))
@@ -247,7 +220,7 @@ def main():
         found = {"consistency_loss": sum(apart) / len(apart)} if apart else {}
         look = last or state["step"] % args.evaluate_every == 0
         if look:
-            found |= held_out(adapter.core, others, args.device)
+            found |= held_out(adapter, others, args.device)
             state["seconds"] = seconds()
         run.log(loss=mean / packed, norm=norm, rate=args.rate * share, **found)
         if look or state["step"] % args.save_every == 0:

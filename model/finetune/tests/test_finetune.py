@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from redraft_finetune import chart, consistency, data, pieces, samples, synthetic, train, windows
+from redraft_finetune import chart, consistency, data, forward, pieces, samples, synthetic, train
 from redraft_finetune.export import gguf_name
 
 
@@ -31,27 +31,44 @@ def sample(seed, prompt=20, answer=12):
     return samples.Sample(str(seed), tokens[:prompt], tokens[prompt:], [1] * answer)
 
 
-def test_samples_packed_into_one_sequence_do_not_see_each_other(core):
+@pytest.fixture
+def adapter(core):
+    """An adapter that has learnt something: both of its factors are random."""
+    made = train.Adapter(core, rank=4, alpha=8)
+    made.take({name: torch.randn_like(master) / 8 for name, master in made.masters.items()})
+    return made
+
+
+def by_peft(adapter, one):
+    ids = torch.tensor([one.prompt + one.answer[:-1]])
+    return adapter.core.model(input_ids=ids).last_hidden_state[0, len(one.prompt) - 1 :]
+
+
+def test_samples_in_one_sequence_give_what_peft_gives_for_each_alone(adapter, monkeypatch):
+    monkeypatch.setattr(forward, "BLOCK", 7)
     pack = [sample(1), sample(2, 7, 5), sample(3, 30, 1)]
-    alone = torch.cat([train.answer_states(core, one, "cpu", prompt_gradient=True) for one in pack])
-    torch.testing.assert_close(train.packed_states(core, pack, "cpu"), alone, rtol=1e-4, atol=1e-5)
+    alone = torch.cat([by_peft(adapter, one) for one in pack])
+    torch.testing.assert_close(adapter.forward.answers(pack, "cpu"), alone, rtol=1e-4, atol=1e-5)
 
 
-def test_without_the_prompts_gradient_the_states_are_the_same(core):
-    one = sample(4)
-    full = train.answer_states(core, one, "cpu", prompt_gradient=True)
-    quick = train.answer_states(core, one, "cpu", prompt_gradient=False)
-    torch.testing.assert_close(quick, full, rtol=1e-4, atol=1e-5)
+def test_the_gradients_are_those_of_peft(adapter, monkeypatch):
+    monkeypatch.setattr(forward, "BLOCK", 9)
+    pack = [sample(8), sample(9, 25, 9)]
+    sum((by_peft(adapter, one) ** 3).sum() for one in pack).backward()
+    (adapter.forward.answers(pack, "cpu") ** 3).sum().backward()
+    for name, parameter in adapter.named.items():
+        torch.testing.assert_close(adapter.masters[name].grad, parameter.grad, rtol=1e-3, atol=1e-4, msg=name)
 
 
-def test_a_trajectory_ends_at_what_greedy_decoding_writes(core):
+def test_a_trajectory_ends_at_what_greedy_decoding_writes(adapter):
+    core = adapter.core
     prefix = sample(5).prompt
     greedy = list(prefix)
     for _ in range(9):
         greedy.append(int(core(input_ids=torch.tensor([greedy])).logits[0, -1].argmax()))
     trajectory = consistency.jacobi(core, prefix, [3] * 9, "cpu")
     assert trajectory.guesses[-1] == greedy[len(prefix) :]
-    assert consistency.loss(core, trajectory, random.Random(1), "cpu").item() > 0
+    assert consistency.loss(adapter, trajectory, random.Random(1), "cpu").item() > 0
 
 
 def test_an_adapter_learns_and_a_run_goes_on_where_it_was(core, tmp_path):
@@ -62,7 +79,7 @@ def test_an_adapter_learns_and_a_run_goes_on_where_it_was(core, tmp_path):
     run = train.Run(tmp_path)
     first = last = None
     for _ in range(30):
-        loss, weight, _ = train.losses(adapter.core, [one], "cpu", True)
+        loss, weight, _ = train.losses(adapter, [one], "cpu")
         loss.backward()
         assert adapter.take_gradients(1 / float(weight), 1.0) > 0
         optimizer.step()
@@ -79,9 +96,7 @@ def test_an_adapter_learns_and_a_run_goes_on_where_it_was(core, tmp_path):
 
     again = train.Run(tmp_path)
     before = {name: master.detach().clone() for name, master in adapter.masters.items()}
-    with torch.no_grad():
-        for master in adapter.masters.values():
-            master.zero_()
+    adapter.take({name: torch.zeros_like(value) for name, value in before.items()})
     again.restore(adapter, optimizer)
     assert again.state["step"] == 30 and len(again.lines()) == 1
     assert all(torch.equal(before[name], master) for name, master in adapter.masters.items())
@@ -93,7 +108,7 @@ def test_an_adapter_learns_and_a_run_goes_on_where_it_was(core, tmp_path):
 
 def test_no_gradient_of_a_layer_is_longer_than_the_limit(core):
     adapter = train.Adapter(core, rank=2, alpha=4)
-    loss, weight, _ = train.losses(adapter.core, [sample(7)], "cpu", True)
+    loss, weight, _ = train.losses(adapter, [sample(7)], "cpu")
     (1000 * loss).backward()
     adapter.take_gradients(1 / float(weight), 0.5)
     for layer in "01":
@@ -135,23 +150,6 @@ def test_samples_are_written_and_read(tmp_path):
     first = [one.id for one in next(order)]
     rest = samples.packs(both, 1000, seed=3, skip=len(first))
     assert [one.id for one in next(rest)] == [one.id for one in next(order)]
-
-
-def test_a_window_is_the_same_edit_on_fewer_lines():
-    lines = [f"line {n}" for n in range(100)]
-    task = {
-        "original": windows.joined(lines),
-        "expected": windows.joined(lines[:50] + ["new"] + lines[51:]),
-        "suggestion": "# ...\nline 49\nnew\nline 51\n# ...",
-    }
-    for seed in range(20):
-        cut = windows.cut(task, random.Random(seed), 20)
-        original, expected = cut["original"].splitlines(), cut["expected"].splitlines()
-        assert len(original) == len(expected) <= 28
-        assert {"line 49", "line 50", "line 51"} <= set(original)
-        at = original.index("line 50")
-        assert expected == [*original[:at], "new", *original[at + 1 :]]
-    assert windows.cut({**task, "suggestion": "line 2\n# ...\nnew\n"}, random.Random(1), 20) is None
 
 
 def test_synthetic_edits_change_real_code():

@@ -62,6 +62,8 @@ pub struct ModelInfo {
     pub device: Device,
     /// Threads of the kernels.
     pub threads: usize,
+    /// Whether rewrites go through an adapter.
+    pub adapted: bool,
 }
 
 /// How urgent a request is. A more urgent one interrupts a less urgent one between two forwards.
@@ -191,6 +193,7 @@ impl ModelHandle {
             context_length: options.context.unwrap_or(trained.min(32_768)).clamp(256, trained.max(256)),
             device: model.device(),
             threads: model.threads(),
+            adapted: options.adapter.is_some(),
         };
         let (requests, commands) = channel();
         let tokenizer = Arc::new(tokenizer);

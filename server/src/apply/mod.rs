@@ -10,6 +10,7 @@ mod properties;
 mod rewrite;
 mod scope;
 mod text;
+mod training;
 mod vote;
 
 use std::fmt;
@@ -25,8 +26,9 @@ use crate::suggestion::{self, SuggestionError};
 use outcome::Task;
 use rewrite::Writer;
 
-pub use rewrite::{LARGEST_WHOLE, RewriteTokens, rewrite_tokens};
+pub use rewrite::LARGEST_WHOLE;
 pub use text::FileText;
+pub use training::{RewriteTokens, rewrite_tokens};
 
 /// One file and one suggestion for it, exactly as they stand (encoding mark, line endings, final newline).
 #[derive(Debug, Clone, Default)]
@@ -49,7 +51,7 @@ pub enum Route {
     /// The deterministic merge where it is sure, the model otherwise.
     #[default]
     Auto,
-    /// The model rewrites the file, of a large one what the edit touches.
+    /// The model rewrites the file, of a large one what the edit touches; one with an adapter always that alone.
     Model,
     /// Never ask the model.
     Deterministic,

@@ -1,8 +1,8 @@
 //! The file written anew by the model, a large one in a [`Scope`], with the file, the suggestion and the best merge as its
-//! draft.
+//! draft. A model with an adapter writes the edit's places only: that is what adapters are trained on.
 
-use redraft_model::prompt::{PromptFamily, RewritePrompt};
-use redraft_model::tokenizer::Tokenizer;
+use redraft_grammars::Language;
+use redraft_model::prompt::RewritePrompt;
 use redraft_model::{
     DecoderKind, DraftSources, Event, GenerateRequest, ModelHandle, Priority, Stats, StopReason,
 };
@@ -12,7 +12,6 @@ use super::outcome::Task;
 use super::scope::{Filling, Scope};
 use super::{ApplyError, ApplyRequest, FileText, Progress};
 use crate::merge::Merge;
-use crate::suggestion;
 
 /// What a rewrite gave: the file's text with its own line endings, and what it cost.
 pub(super) struct Rewrite {
@@ -30,36 +29,7 @@ pub(super) struct Writer<'a> {
     pub(super) cancel: &'a CancellationToken,
 }
 
-/// What a model is told of a request on the route `model`, and what it is to answer: one source for those who run a
-/// model and those who train one.
-pub struct RewriteTokens {
-    /// The prompt.
-    pub prompt: Vec<u32>,
-    /// The answer that is the file before the edit.
-    pub original: Vec<u32>,
-    /// The answer that is the file after it.
-    pub answer: Vec<u32>,
-}
-
-/// The tokens of a rewrite whose right outcome is `expected`.
-pub fn rewrite_tokens(
-    request: &ApplyRequest,
-    expected: &str,
-    family: PromptFamily,
-    tokenizer: &Tokenizer,
-) -> Result<RewriteTokens, ApplyError> {
-    let suggestion =
-        suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
-    let original = FileText::new(&request.original).plain();
-    let rendered = prompt(request, &original, &suggestion.code()).render(family, tokenizer);
-    Ok(RewriteTokens {
-        original: rendered.answer(&original, tokenizer),
-        answer: rendered.answer(&FileText::new(expected).plain(), tokenizer),
-        prompt: rendered.tokens,
-    })
-}
-
-fn prompt<'a>(request: &'a ApplyRequest, original: &'a str, code: &'a str) -> RewritePrompt<'a> {
+pub(super) fn prompt<'a>(request: &'a ApplyRequest, original: &'a str, code: &'a str) -> RewritePrompt<'a> {
     RewritePrompt {
         path: request.path.as_deref(),
         language: request.language.as_deref(),
@@ -73,6 +43,20 @@ fn prompt<'a>(request: &'a ApplyRequest, original: &'a str, code: &'a str) -> Re
 /// 0.5B model and gave 2 of 8 right; rewriting three of the same files whole took 21 s and gave none.
 pub const LARGEST_WHOLE: usize = 2000;
 
+/// Files of at most so many tokens are rewritten whole even by a model with an adapter.
+const LARGEST_WHOLE_ADAPTED: usize = 150;
+
+/// What a model with an adapter is given of a file of `tokens` tokens; nothing if that is the whole file.
+pub(super) fn edited_places(
+    lines: &[&str],
+    tokens: usize,
+    merges: &[Merge],
+    code: &str,
+    language: Option<Language>,
+) -> Option<Scope> {
+    if tokens > LARGEST_WHOLE_ADAPTED { Scope::of_edits(lines, merges, code, language) } else { None }
+}
+
 /// Lets the model write the file; the first of `merges` is the text that it is most likely to copy.
 pub(super) fn rewrite(
     writer: &Writer<'_>,
@@ -84,11 +68,18 @@ pub(super) fn rewrite(
     let (tokenizer, context) = (model.tokenizer(), model.info().context_length);
     let lines = task.file.lines();
     let (whole, code) = (task.file.plain(), task.suggestion.code());
-    let large = tokenizer.encode(&whole).len() > LARGEST_WHOLE.min(context / 3);
-    let scope = if large { Scope::of(&lines, merges, task.language) } else { None };
+    let size = tokenizer.encode(&whole).len();
+    // What is asked for beyond what is shown can be anywhere in an item.
+    let scope = if model.info().adapted && task.demand().is_none() {
+        edited_places(&lines, size, merges, &code, task.language)
+    } else if size > LARGEST_WHOLE.min(context / 3) {
+        Scope::of_items(&lines, merges, task.language)
+    } else {
+        None
+    };
     let original = scope.as_ref().map_or(whole, |scope| scope.excerpt(&lines));
     let merged = merges.first().map(|merge| match &scope {
-        Some(scope) => scope.excerpt_of(merge),
+        Some(scope) => scope.excerpt_of(&merge.lines),
         None => FileText::new(&task.file.rebuild(&merge.lines)).plain(),
     });
     let rendered = prompt(task.request, &original, &code).render(model.info().family, tokenizer);

@@ -65,6 +65,11 @@ impl<'a> FileText<'a> {
 
     /// Gives text with line feeds only this file's encoding mark, line endings and final newline.
     pub fn adopt(&self, text: &str) -> String {
+        self.rebuild(&self.aligned(text))
+    }
+
+    /// The lines of `text`, those that a shortest diff keeps with their place in this file.
+    pub(super) fn aligned(&self, text: &str) -> Vec<OutputLine> {
         let (old, new) = (self.lines(), text.lines().collect::<Vec<_>>());
         let mut output = Vec::with_capacity(new.len());
         for op in similar::capture_diff_slices(similar::Algorithm::Myers, &old, &new) {
@@ -82,7 +87,7 @@ impl<'a> FileText<'a> {
                 DiffOp::Delete { .. } => {}
             }
         }
-        self.rebuild(&output)
+        output
     }
 
     /// Puts an edited file together: kept lines keep their own ending, new ones get the file's usual one, and the

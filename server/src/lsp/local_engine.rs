@@ -182,7 +182,8 @@ impl Engine for LocalEngine {
     }
 
     fn prepare(&self, request: &ApplyRequest, cancel: &CancellationToken) {
-        let Some(model) = self.model() else { return };
+        // A model with an adapter is shown what the suggestion is about, and that is not known yet.
+        let Some(model) = self.model().filter(|model| !model.info().adapted) else { return };
         // As the rewrite will show it, so that it is the same prefix.
         let original = FileText::new(&request.original).plain();
         let prompt = RewritePrompt {

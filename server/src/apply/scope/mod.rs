@@ -1,9 +1,11 @@
-//! The part of a large file that a model is given to rewrite: the items that the edit touches, the headers of what is
-//! around them and beside them, and one marker line for each stretch that is left out.
+//! The part of a file that a model is given to rewrite, and one marker line for each stretch that is left out. A model as
+//! it comes gets the items that the edit touches and the headers of what is around them and beside them; one that was
+//! trained for this gets the edit's places alone.
 //!
 //! What is left out must come back byte for byte, whatever becomes of its marker in the answer.
 
 mod outline;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -13,14 +15,7 @@ use redraft_grammars::Language;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::merge::{Merge, OutputLine};
-use outline::Outline;
 
-/// Readings of the suggestion whose places are shown, the likeliest first.
-const READINGS: usize = 4;
-/// Lines around a change that is in no item.
-const CONTEXT: usize = 12;
-/// Longer items are shown only around the change.
-const LONGEST_ITEM: usize = 120;
 /// Shorter stretches are not left out.
 const SHORTEST: usize = 4;
 
@@ -39,23 +34,26 @@ struct Part {
 }
 
 impl Scope {
-    /// The scope of what `merges` touch; nothing where the whole file would be hardly longer.
-    pub(super) fn of(lines: &[&str], merges: &[Merge], language: Option<Language>) -> Option<Scope> {
-        let merges = &merges[..merges.len().min(READINGS)];
-        let mut shown = vec![false; lines.len()];
-        let outline = Outline::new(lines, language);
-        let touched: Vec<Range<usize>> =
-            merges.iter().flat_map(|merge| touched(&merge.lines, lines.len())).collect();
-        for range in &touched {
-            let whole = outline.enclosing(range).filter(|item| item.len() <= LONGEST_ITEM);
-            let around =
-                range.start.saturating_sub(CONTEXT)..range.end.saturating_add(CONTEXT).min(lines.len());
-            let around = whole.unwrap_or(around);
-            shown[around.start.min(range.start)..around.end.max(range.end)].fill(true);
-        }
-        for header in outline.around(&touched) {
-            shown[header].fill(true);
-        }
+    /// The items that `merges` touch; nothing where the whole file would be hardly longer.
+    pub(super) fn of_items(lines: &[&str], merges: &[Merge], language: Option<Language>) -> Option<Scope> {
+        let scope = Scope::new(lines, &shown::items(lines, merges, language), language)?;
+        let hidden: usize = scope.markers().map(|(range, _)| range.len()).sum();
+        (!merges.is_empty() && hidden * 2 >= lines.len()).then_some(scope)
+    }
+
+    /// What `merges` change and what `suggestion` quotes of the file; nothing where that is all of it.
+    pub(super) fn of_edits(
+        lines: &[&str],
+        merges: &[Merge],
+        suggestion: &str,
+        language: Option<Language>,
+    ) -> Option<Scope> {
+        let scope = Scope::new(lines, &shown::edits(lines, merges, suggestion), language)?;
+        (!merges.is_empty() && scope.markers().next().is_some()).then_some(scope)
+    }
+
+    /// Nothing where the file has a line like a marker.
+    fn new(lines: &[&str], shown: &[bool], language: Option<Language>) -> Option<Scope> {
         let mut parts: Vec<Part> = Vec::new();
         for (at, shown) in shown.iter().enumerate() {
             match parts.last_mut() {
@@ -73,11 +71,6 @@ impl Scope {
                 }
                 _ => joined.push(part),
             }
-        }
-        let hidden: usize =
-            joined.iter().filter(|part| part.marker.is_some()).map(|part| part.lines.len()).sum();
-        if hidden == 0 || hidden * 2 < lines.len() {
-            return None;
         }
         for part in joined.iter_mut().filter(|part| part.marker.is_some()) {
             part.marker = Some(marker(lines, &part.lines, language)?);
@@ -98,13 +91,13 @@ impl Scope {
     }
 
     /// The same of an edited file; it must keep what is left out.
-    pub(super) fn excerpt_of(&self, merge: &Merge) -> String {
+    pub(super) fn excerpt_of(&self, merged: &[OutputLine]) -> String {
         let hidden = |at: usize| {
             let part = self.parts.partition_point(|part| part.lines.end <= at);
             self.parts.get(part).filter(|part| part.marker.is_some())
         };
         let mut text = String::new();
-        for line in &merge.lines {
+        for line in merged {
             match line.original.and_then(|at| Some((at, hidden(at)?))) {
                 Some((at, part)) if at == part.lines.start => {
                     text += part.marker.as_deref().unwrap_or_default();
@@ -202,31 +195,6 @@ impl<'a> Filling<'a> {
         }
         filled
     }
-}
-
-/// The stretches of the file that a merge changes; of a place where it only adds lines, the line before and after.
-fn touched(merged: &[OutputLine], size: usize) -> Vec<Range<usize>> {
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    let mut close = |start: usize, end: usize, new: bool| {
-        if start != end {
-            ranges.push(start.min(end)..start.max(end));
-        } else if new {
-            ranges.push(start.saturating_sub(1)..(end + 1).min(size));
-        }
-    };
-    // The line after the last kept one, and whether new lines stand there.
-    let (mut next, mut new) = (0, false);
-    for line in merged {
-        match line.original {
-            Some(at) => {
-                close(next, at, new);
-                (next, new) = (at + 1, false);
-            }
-            None => new = true,
-        }
-    }
-    close(next, size, new);
-    ranges
 }
 
 /// A comment that says how many lines it stands for; unlike any line of the file.

@@ -22,7 +22,7 @@ fn merges(text: &str, suggestion: &str) -> Vec<Merge> {
 
 fn scope(text: &str, merges: &[Merge]) -> Option<Scope> {
     let lines: Vec<&str> = text.lines().collect();
-    Scope::of(&lines, merges, Language::by_name("rust"))
+    Scope::of_items(&lines, merges, Language::by_name("rust"))
 }
 
 const EDIT: &str = "impl Thing {\n    // ...\n    fn method_9(&self) {\n        // ...\n        step_9_2();\n        step_new();\n        step_9_3();\n        // ...\n    }\n    // ...\n}\n";
@@ -44,7 +44,7 @@ fn a_scope_shows_the_item_whole_the_headers_around_it_and_markers_for_the_rest()
         assert!(shown.contains(part), "{part}:\n{shown}");
     }
     assert!(!shown.contains("step_8_1()") && shown.lines().count() * 2 < lines.len(), "{shown}");
-    let merged = found.excerpt_of(&merges[0]);
+    let merged = found.excerpt_of(&merges[0].lines);
     assert_eq!(merged, shown.replace("step_9_2();\n", "step_9_2();\n        step_new();\n"));
     let restored = found.restore(&lines, &merged);
     let file = FileText::new(&text);
@@ -65,7 +65,7 @@ fn an_answer_that_lost_or_moved_a_marker_loses_nothing_of_the_file() {
     let merges = merges(&text, EDIT);
     let found = scope(&text, &merges).expect("a scope");
     let lines: Vec<&str> = text.lines().collect();
-    let merged = found.excerpt_of(&merges[0]);
+    let merged = found.excerpt_of(&merges[0].lines);
     let markers: Vec<&str> = found.markers().map(|(_, marker)| marker).collect();
     assert!(markers.len() > 1);
     let file = FileText::new(&text);
@@ -79,16 +79,41 @@ fn an_answer_that_lost_or_moved_a_marker_loses_nothing_of_the_file() {
     assert_eq!(restored(&found.excerpt(&lines)), text);
 }
 
+#[test]
+fn the_places_of_an_edit_are_what_it_changes_and_what_the_suggestion_quotes() {
+    let text = file();
+    let lines: Vec<&str> = text.lines().collect();
+    let suggestion = EDIT.replace("impl Thing {\n", "use a::b;\n\nimpl Thing {\n");
+    let merges = merges(&text, &suggestion);
+    let found =
+        Scope::of_edits(&lines, &merges[..1], &suggestion, Language::by_name("rust")).expect("a scope");
+    let shown = found.excerpt(&lines);
+    let place = "    fn method_9(&self) {\n        step_9_0();\n        step_9_1();\n        step_9_2();\n        \
+                 step_9_3();\n        step_9_4();\n        step_9_5();\n";
+    assert!(shown.starts_with("use a::b;\n\nimpl Thing {\n") && shown.contains(place), "{shown}");
+    assert!(!shown.contains("method_8") && shown.lines().count() < 16, "{shown}");
+    let restored = found.restore(&lines, &found.excerpt_of(&merges[0].lines));
+    let file = FileText::new(&text);
+    assert_eq!(file.rebuild(&restored), file.rebuild(&merges[0].lines));
+    assert!(Scope::of_edits(&lines, &[], &suggestion, None).is_none(), "nothing fits: nothing is left out");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn bytes_that_are_not_shown_never_change(
         endings in prop::collection::vec(any::<bool>(), 8), choices in prop::collection::vec(0..6_u8, 1..60),
-        pieces in prop::collection::vec(1..40_usize, 1..20), careless in any::<bool>(),
+        pieces in prop::collection::vec(1..40_usize, 1..20), careless in any::<bool>(), places in any::<bool>(),
     ) {
         let plain = file();
-        let found = scope(&plain, &merges(&plain, EDIT)).expect("a scope");
+        let merges = merges(&plain, EDIT);
+        let found = if places {
+            Scope::of_edits(&plain.lines().collect::<Vec<_>>(), &merges, EDIT, Language::by_name("rust"))
+        } else {
+            scope(&plain, &merges)
+        };
+        let found = found.expect("a scope");
         let ending = |at: usize| if endings[at % endings.len()] { "\r\n" } else { "\n" };
         let text: String =
             plain.lines().enumerate().map(|(at, line)| format!("{line}{}", ending(at))).collect();

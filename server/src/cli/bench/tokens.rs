@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
     /// Where to write JSON lines {id, prompt, original, answer}: the prompt's tokens, and those of the answers that are
-    /// the file before and after the edit
+    /// what it shows of the file before and after the edit
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
     /// The model whose tokenizer and prompt are used: a name from `redraft model list`, or the path of a GGUF file
@@ -50,15 +50,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         .with_context(|| format!("{} has a chat template of no known family", args.model))?;
     let cannot = || format!("cannot write {}", args.out.display());
     let mut out = BufWriter::new(File::create(&args.out).with_context(cannot)?);
-    let (mut written, mut unreadable) = (0, 0);
+    let (mut written, mut unreadable, mut unseen) = (0, 0, 0);
     for task in &tasks {
         if cancel.is_cancelled() {
             return Ok(Exit::Cancelled);
         }
         let Some(expected) = &task.expected else { continue };
-        let Ok(tokens) = rewrite_tokens(&task.request(), expected, family, &tokenizer) else {
-            unreadable += 1;
-            continue;
+        let tokens = match rewrite_tokens(&task.request(), expected, family, &tokenizer) {
+            Ok(Some(tokens)) => tokens,
+            Ok(None) => {
+                unseen += 1;
+                continue;
+            }
+            Err(_) => {
+                unreadable += 1;
+                continue;
+            }
         };
         let row = json!({
             "id": task.id, "prompt": tokens.prompt, "original": tokens.original, "answer": tokens.answer,
@@ -67,6 +74,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         written += 1;
     }
     out.flush().with_context(cannot)?;
-    print(&format!("{written} tasks; {unreadable} left out, whose suggestion cannot be read\n"))?;
+    print(&format!(
+        "{written} tasks; left out: {unreadable} whose suggestion cannot be read, {unseen} whose outcome changes what the model \
+         is not shown\n"
+    ))?;
     Ok(Exit::Done)
 }
