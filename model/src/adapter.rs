@@ -2,6 +2,7 @@
 //!
 //! An adapter is never merged into the weights: the same loaded model runs with it and without it.
 
+use crate::adapters;
 use crate::error::ModelError;
 use crate::gguf::GgufFile;
 use crate::kernels::low_rank::{LowRank, MOST};
@@ -17,9 +18,13 @@ pub(crate) struct AdapterFile {
 }
 
 impl AdapterFile {
-    /// Opens `path` and checks that it was made for `base`, a model of this architecture.
+    /// Opens `path`, or the adapter of that name that comes with Redraft, and checks that it was made for `base`, a model
+    /// of this architecture.
     pub(crate) fn open(path: &Path, base: &GgufFile, architecture: &str) -> Result<AdapterFile, ModelError> {
-        let file = GgufFile::open(path)?;
+        let file = match path.to_str().and_then(adapters::find) {
+            Some(row) => GgufFile::own(row.name, row.bytes)?,
+            None => GgufFile::open(path)?,
+        };
         let wrong = |what: String| Err(ModelError::Unsupported(format!("{}: {what}", path.display())));
         if file.string("general.type") != Some("adapter") || file.string("adapter.type") != Some("lora") {
             return wrong("this is no LoRA adapter in the GGUF format".to_owned());

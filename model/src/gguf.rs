@@ -1,4 +1,4 @@
-//! A GGUF file, memory-mapped: candle reads its directory, the tensors' bytes are looked at in place.
+//! A GGUF file, memory-mapped or part of the program: candle reads its directory, the tensors' bytes are looked at in place.
 
 use crate::error::ModelError;
 use crate::kernels::blocks::Blocks;
@@ -8,14 +8,31 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use memmap2::Mmap;
 use std::fs::File;
 use std::io::Cursor;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
 /// An open model file.
 pub struct GgufFile {
     path: PathBuf,
-    map: Mmap,
+    bytes: Bytes,
     content: Content,
+}
+
+/// Where a file's bytes are.
+enum Bytes {
+    Mapped(Mmap),
+    Own(&'static [u8]),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(map) => map,
+            Bytes::Own(bytes) => bytes,
+        }
+    }
 }
 
 /// Where a tensor's bytes are and what they mean.
@@ -40,17 +57,29 @@ impl GgufFile {
         if !metadata.is_file() {
             return Err(io(std::io::Error::other("it is not a regular file")));
         }
-        let corrupt = |reason: String| ModelError::Corrupt { path: path.to_owned(), reason };
         if metadata.len() == 0 {
-            return Err(corrupt("the file is empty".to_owned()));
+            return Err(ModelError::Corrupt {
+                path: path.to_owned(),
+                reason: "the file is empty".to_owned(),
+            });
         }
         // SAFETY: the map is read-only. Model files are replaced by renaming, never written in place; a program that
         // cuts the file while it is mapped would end this process, as with every memory-mapped file.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        GgufFile::read(path, Bytes::Mapped(map))
+    }
+
+    /// A file that is part of the program; `name` stands for its path.
+    pub fn own(name: &str, bytes: &'static [u8]) -> Result<GgufFile, ModelError> {
+        GgufFile::read(Path::new(name), Bytes::Own(bytes))
+    }
+
+    fn read(path: &Path, bytes: Bytes) -> Result<GgufFile, ModelError> {
+        let corrupt = |reason: String| ModelError::Corrupt { path: path.to_owned(), reason };
         let content =
-            Content::read(&mut Cursor::new(&map[..])).map_err(|error| corrupt(error.to_string()))?;
-        let file = GgufFile { path: path.to_owned(), map, content };
+            Content::read(&mut Cursor::new(&bytes[..])).map_err(|error| corrupt(error.to_string()))?;
+        let file = GgufFile { path: path.to_owned(), bytes, content };
         for (name, info) in &file.content.tensor_infos {
             let elements = info.shape.elem_count();
             let per_block = info.ggml_dtype.block_size();
@@ -58,10 +87,10 @@ impl GgufFile {
             let end = size.and_then(|size| {
                 size.checked_add(info.offset as usize)?.checked_add(file.content.tensor_data_offset as usize)
             });
-            if end.is_none_or(|end| end > file.map.len()) {
+            if end.is_none_or(|end| end > file.bytes.len()) {
                 return Err(corrupt(format!(
                     "tensor {name} reaches past the end of the file ({} bytes): the download was cut short",
-                    file.map.len()
+                    file.bytes.len()
                 )));
             }
         }
@@ -75,7 +104,7 @@ impl GgufFile {
 
     /// Its size in bytes.
     pub fn size(&self) -> usize {
-        self.map.len()
+        self.bytes.len()
     }
 
     /// The error of a file that contradicts itself.
@@ -137,7 +166,7 @@ impl GgufFile {
         })?;
         let start = (self.content.tensor_data_offset + info.offset) as usize;
         let range = start..start + n * blocks.row_bytes(k);
-        if range.end > self.map.len() || !k.is_multiple_of(info.ggml_dtype.block_size()) {
+        if range.end > self.bytes.len() || !k.is_multiple_of(info.ggml_dtype.block_size()) {
             return Err(self.corrupt(format!("tensor {name} does not fit its shape")));
         }
         Ok(TensorBytes { range, blocks, n, k })
@@ -156,12 +185,12 @@ impl GgufFile {
 
     /// A tensor as candle holds it on a device.
     pub fn quantized(&self, name: &str, device: &Device) -> candle_core::Result<QTensor> {
-        self.content.tensor(&mut Cursor::new(&self.map[..]), name, device)
+        self.content.tensor(&mut Cursor::new(&self.bytes[..]), name, device)
     }
 
     /// The bytes of a tensor.
     pub fn bytes(&self, tensor: &TensorBytes) -> &[u8] {
-        &self.map[tensor.range.clone()]
+        &self.bytes[tensor.range.clone()]
     }
 
     /// A vector as f32, its length checked.
@@ -182,11 +211,13 @@ impl GgufFile {
         let end = tensor.range.end / PAGE * PAGE;
         if start < end {
             #[cfg(unix)]
-            // SAFETY: dropping clean pages of a read-only file mapping loses nothing: they are read again when touched.
-            #[allow(unsafe_code)]
-            let _ = unsafe {
-                self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start)
-            };
+            if let Bytes::Mapped(map) = &self.bytes {
+                // SAFETY: dropping clean pages of a read-only file mapping loses nothing: they are read again when touched.
+                #[allow(unsafe_code)]
+                let _ = unsafe {
+                    map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start)
+                };
+            }
         }
     }
 }

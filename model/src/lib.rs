@@ -3,6 +3,7 @@
 //! Knows nothing of editors: no LSP types, no ropes. Text goes in, verified text comes out. Only this crate knows candle.
 
 pub(crate) mod adapter;
+pub mod adapters;
 pub mod cache;
 pub mod catalogue;
 pub mod config;

@@ -41,7 +41,7 @@ pub struct EngineOptions {
     /// Rewrites that are decoded side by side, each with a cache of its own; by default one, the others wait. More is
     /// for getting many done, not for getting one done fast.
     pub side_by_side: Option<usize>,
-    /// The file of an adapter that rewrites go through; completion runs the base model alone.
+    /// An adapter that rewrites go through, a name of [`crate::adapters`] or a file; completion runs the base model alone.
     pub adapter: Option<PathBuf>,
 }
 

@@ -23,8 +23,9 @@ pub(crate) struct EditOptions {
     /// The model: a name from `redraft model list`, or the path of a GGUF file; fetched if it is not here
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
-    /// An adapter that the model's rewrites go through: a GGUF file, trained beside this model
-    #[arg(long, value_name = "FILE")]
+    /// An adapter that the model's rewrites go through: a name from `redraft model list`, or a GGUF file, trained beside
+    /// this model
+    #[arg(long, value_name = "ADAPTER")]
     adapter: Option<PathBuf>,
     /// Where the model runs: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
     #[arg(long, value_name = "DEVICE", default_value_t)]

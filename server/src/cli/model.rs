@@ -1,6 +1,7 @@
 //! `redraft model`: what models there are, which are on this machine, and whether their bytes are right.
 
 use clap::{Args as ClapArgs, Subcommand};
+use redraft_model::adapters;
 use redraft_model::cache::{self, CacheError, Trust, Verified};
 use redraft_model::catalogue::{self, Identity, ROWS, Row, Wanted};
 use redraft_model::fetch::{self, FetchError};
@@ -65,10 +66,19 @@ fn list(json: bool) -> anyhow::Result<Exit> {
         text += &format!("{}{default}\n", row.name);
         text += &format!("    {}, {}, licence {}\n", row.title, size_text(row.identity.size()), row.licence);
         text += &format!("    {}; {}\n", here(row)?, hash_note(&row.identity));
+        for adapter in adapters_of(row) {
+            let size = size_text(adapter.bytes.len() as u64);
+            text += &format!("    adapter {}: {}, {size}, part of Redraft\n", adapter.name, adapter.title);
+        }
     }
     text += "\nA path to a GGUF file of the qwen2, qwen3 or llama architecture works in place of a name.\n";
     print(&text)?;
     Ok(Exit::Done)
+}
+
+/// The adapters that were trained beside it.
+fn adapters_of(row: &Row) -> impl Iterator<Item = &'static adapters::Row> {
+    adapters::ROWS.iter().filter(|adapter| adapter.base == row.name)
 }
 
 /// Whether the row's file is on this machine, without hashing it.
@@ -103,6 +113,7 @@ fn as_json(row: &Row) -> Result<serde_json::Value, CacheError> {
         "family": row.family,
         "size": row.identity.size(),
         "sha256": sha256,
+        "adapters": adapters_of(row).map(|adapter| adapter.name).collect::<Vec<_>>(),
         "path": path,
         "present": path.exists(),
         "verified": cache::stamp(&path),

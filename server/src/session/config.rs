@@ -34,7 +34,7 @@ pub struct Config {
 pub struct ModelConfig {
     /// `model.name`: a name of the catalogue or the path of a GGUF file.
     pub name: String,
-    /// `model.adapter`: the file of an adapter that rewrites go through.
+    /// `model.adapter`: an adapter that rewrites go through, by its name or its file.
     pub adapter: Option<PathBuf>,
     /// `model.device`: where it runs.
     pub device: Device,

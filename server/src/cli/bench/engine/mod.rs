@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// A model's name, or the path of a GGUF file
     #[arg(long, default_value = catalogue::DEFAULT_MODEL)]
     model: String,
-    /// Measure with the adapter in this file beside the weights
+    /// Measure with this adapter beside the weights: a name from `redraft model list`, or a GGUF file
     #[arg(long, value_name = "FILE")]
     adapter: Option<PathBuf>,
     /// Where to measure: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
