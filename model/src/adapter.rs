@@ -21,11 +21,15 @@ impl AdapterFile {
     /// Opens `path`, or the adapter of that name that comes with Redraft, and checks that it was made for `base`, a model
     /// of this architecture.
     pub(crate) fn open(path: &Path, base: &GgufFile, architecture: &str) -> Result<AdapterFile, ModelError> {
+        let wrong = |what: String| Err(ModelError::Unsupported(format!("{}: {what}", path.display())));
+        let names = || adapters::ROWS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
         let file = match path.to_str().and_then(adapters::find) {
             Some(row) => GgufFile::own(row.name, row.bytes)?,
+            None if !path.exists() => {
+                return wrong(format!("no such file, and no such adapter among {}", names()));
+            }
             None => GgufFile::open(path)?,
         };
-        let wrong = |what: String| Err(ModelError::Unsupported(format!("{}: {what}", path.display())));
         if file.string("general.type") != Some("adapter") || file.string("adapter.type") != Some("lora") {
             return wrong("this is no LoRA adapter in the GGUF format".to_owned());
         }

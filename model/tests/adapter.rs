@@ -75,7 +75,8 @@ fn what_is_no_adapter_for_the_model_is_refused_with_the_reason() {
     let mut refused = |path: &Path| model.attach(path).unwrap_err().to_string();
     let check = |said: String, expected: &str| assert!(said.contains(expected), "{said}");
 
-    check(refused(&folder.path().join("nothing.gguf")), "nothing.gguf");
+    check(refused(&folder.path().join("nothing.gguf")), "nothing.gguf: no such file");
+    check(refused(Path::new("qwen2.5-coder-0.5b-rewrites")), "among qwen2.5-coder-0.5b-rewrite");
     check(refused(&model_file()), "no LoRA adapter");
     write(&path, &PARTS, 1, 1.0, &[("general.architecture", Value::String("qwen3".to_owned()))]);
     check(refused(&path), "qwen3");

@@ -294,6 +294,21 @@ fn the_model_rewrites_the_file() {
     }
 }
 
+#[test]
+fn what_fits_nowhere_in_a_large_file_is_said_and_not_guessed_at() {
+    let original: String =
+        (0..600).map(|at| format!("fn number_{at}() -> u32 {{\n    {at}\n}}\n\n")).collect();
+    let place = place(&original, SUGGESTION);
+    for (route, says) in [("model", "fits nowhere in this file"), ("auto", "is not in the file")] {
+        let mut command = place.command(&["lib.rs", "-s", "s.md", "--route", route, "--write", "--yes"]);
+        let Some(command) = with_model(&mut command) else { return };
+        let (code, _, err) = text(&command.output().unwrap());
+        assert_ne!(code, Some(0), "{err}");
+        assert!(err.contains(says), "{route}: {err}");
+        assert_eq!(place.content(), original);
+    }
+}
+
 /// The README's first command, which a newcomer sees: the model's edit must land, not be held back.
 #[test]
 fn the_example_of_the_readme_lands() {

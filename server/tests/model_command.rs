@@ -50,12 +50,14 @@ fn list_says_what_there_is_and_what_is_known_about_each() {
     let (code, out, _) = run(&mut redraft(cache.path(), &["model", "list"]));
     assert_eq!(code, Some(0));
     assert!(out.contains("qwen2.5-coder-0.5b (default)") && out.contains("trusted on first use"), "{out}");
+    assert!(out.contains("adapter qwen2.5-coder-0.5b-rewrite: "), "{out}");
 
     let (code, out, _) = run(&mut redraft(cache.path(), &["model", "list", "--json"]));
     let rows: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(code, Some(0));
     assert_eq!(rows[0]["name"], DEFAULT_MODEL);
     assert_eq!(rows[0]["present"], false);
+    assert_eq!(rows[0]["adapters"], serde_json::json!(["qwen2.5-coder-0.5b-rewrite"]));
 }
 
 #[test]

@@ -29,13 +29,13 @@ class Group:
         self.sizes = [module.weight.shape[0] for module in modules]
         self.factors = factors
         self.scale = scale
+        self.merged = torch.empty_like(self.base)
         self.merge()
 
     @torch.no_grad()
     def merge(self):
         """Takes the factors as they are now."""
         dtype = self.base.dtype
-        self.merged = torch.empty_like(self.base) if not hasattr(self, "merged") else self.merged
         rank = self.factors[0][0].shape[0]
         # One matrix for all a; for all b one with blocks, zero where a part does not read another's rank.
         self.a = torch.cat([a for a, _ in self.factors]).to(dtype)

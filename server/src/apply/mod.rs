@@ -179,6 +179,12 @@ pub enum ApplyError {
         /// What the model holds.
         context: usize,
     },
+    /// The suggestion has no place in a file that is too large to be written anew as a whole.
+    #[error(
+        "the suggestion fits nowhere in this file, which is too large for the model to write as a whole: quote some lines \
+         of the file around the change"
+    )]
+    NoPlace,
     /// The model did not come to an end.
     #[error("the model did not come to an end; its answer was thrown away and the file is unchanged")]
     Endless {

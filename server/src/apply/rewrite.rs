@@ -69,10 +69,14 @@ pub(super) fn rewrite(
     let lines = task.file.lines();
     let (whole, code) = (task.file.plain(), task.suggestion.code());
     let size = tokenizer.encode(&whole).len();
+    let large = size > LARGEST_WHOLE.min(context / 3);
+    if large && merges.is_empty() {
+        return Err(ApplyError::NoPlace);
+    }
     // What is asked for beyond what is shown can be anywhere in an item.
     let scope = if model.info().adapted && task.demand().is_none() {
         edited_places(&lines, size, merges, &code, task.language)
-    } else if size > LARGEST_WHOLE.min(context / 3) {
+    } else if large {
         Scope::of_items(&lines, merges, task.language)
     } else {
         None
