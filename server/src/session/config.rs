@@ -399,5 +399,19 @@ mod tests {
         let mut config = Config::default();
         assert_eq!(config.update(&Value::Object(defaults.collect())), Vec::<String>::new());
         assert_eq!(config, Config::default());
+
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../editors/jetbrains/redraft/settings.schema.json"))
+                .unwrap();
+        for (key, in_jetbrains) in schema["properties"].as_object().unwrap() {
+            let described = &properties[key];
+            let text =
+                described["description"].as_str().or(described["markdownDescription"].as_str()).unwrap();
+            assert_eq!(
+                in_jetbrains["description"],
+                text.replace('`', ""),
+                "{key}: run python3 editors/jetbrains/make.py"
+            );
+        }
     }
 }
