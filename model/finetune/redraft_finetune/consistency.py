@@ -47,22 +47,31 @@ def jacobi(core, prefix: list[int], first: list[int], device) -> Trajectory:
     return Trajectory(prefix, guesses)
 
 
-def loss(adapter, trajectory: Trajectory, rng, device):
-    """How far the model with the adapter is from the fixed point when it sees an earlier guess."""
-    guess = rng.choice(trajectory.guesses[:-1])
-    end = torch.tensor(trajectory.guesses[-1], device=device)
-    states = adapter.forward.states([trajectory.prefix + guess[:-1]], device)[len(trajectory.prefix) - 1 :]
-    # What is right already is learnt from the answers; here the first wrong token and those behind it count.
-    wrong = next(at for at, (one, other) in enumerate(zip(guess, trajectory.guesses[-1])) if one != other)
-    return F.cross_entropy(adapter.core.lm_head(states[wrong:]).float(), end[wrong:])
+def loss(adapter, some: list[Trajectory], rng, device):
+    """How far the model with the adapter is from the fixed points when it sees earlier guesses: the mean over the tokens."""
+    sequences, wanted, ends, start = [], [], [], 0
+    for trajectory in some:
+        guess, end = rng.choice(trajectory.guesses[:-1]), trajectory.guesses[-1]
+        sequences.append(trajectory.prefix + guess[:-1])
+        # What is right already is learnt from the answers; here the first wrong token and those behind it count.
+        wrong = next(at for at, (one, other) in enumerate(zip(guess, end)) if one != other)
+        first = start + len(trajectory.prefix) - 1
+        wanted += range(first + wrong, first + len(end))
+        ends += end[wrong:]
+        start += len(sequences[-1])
+    states = adapter.forward.states(sequences, device)[torch.tensor(wanted, device=device)]
+    return F.cross_entropy(adapter.core.lm_head(states).float(), torch.tensor(ends, device=device))
 
 
-def collect(core, some, block: int, rng, device):
-    """A trajectory from a random place of each sample's answer, the first guess drawn from its prompt."""
-    for sample in some:
-        at = rng.randrange(max(1, len(sample.answer) - block))
-        first = [rng.choice(sample.prompt) for _ in range(block)]
-        yield jacobi(core, sample.prompt + sample.answer[:at], first, device)
+def begun(sample, block: int, free: bool, rng) -> tuple[list[int], list[int]]:
+    """What a trajectory of this sample starts from: a prefix up to a random place of the answer, and a first guess.
+
+    A rewrite has the prompt before it, and guesses from there; free text is the answer's code alone, from its second half.
+    """
+    last = max(1, len(sample.answer) - block)
+    at = rng.randrange(max(1, last // 2), last + 1) if free else rng.randrange(last)
+    prefix = sample.answer[:at] if free else sample.prompt + sample.answer[:at]
+    return prefix, [rng.choice(prefix if free else sample.prompt) for _ in range(block)]
 
 
 def read(path: Path) -> list[Trajectory]:
@@ -80,6 +89,7 @@ def main():
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--block", type=int, default=16, help="tokens that are guessed at once")
     parser.add_argument("--most-tokens", type=int, default=520)
+    parser.add_argument("--free", action="store_true", help="code without a prompt before it, as in completion")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -89,10 +99,16 @@ def main():
 
         core = PeftModel.from_pretrained(core, args.run / "adapter", autocast_adapter_dtype=False).base_model.model
         core.to(torch.bfloat16)
-    some = samples.read(args.data, args.most_tokens)[: args.count]
+    some = samples.read(args.data, args.most_tokens)
+    if args.free:
+        some = [sample for sample in some if len(sample.answer) > 2 * args.block]
+    some = some[: args.count]
     tokens = rounds = 0
     with open(args.out, "w") as out:
-        for trajectory in collect(core, some, args.block, random.Random(args.seed), args.device):
+        for sample in some:
+            # Seeded by the sample, so that another model starts from the same.
+            rng = random.Random(f"{args.seed} {sample.id}")
+            trajectory = jacobi(core, *begun(sample, args.block, args.free, rng), args.device)
             out.write(json.dumps(vars(trajectory)) + "\n")
             tokens, rounds = tokens + args.block, rounds + trajectory.rounds + 1
     print(f"{len(some)} trajectories, {tokens / rounds:.2f} tokens a forward with blocks of {args.block}")

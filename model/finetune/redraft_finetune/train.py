@@ -201,7 +201,7 @@ def main():
             weight += float(weights)
             if trajectories:
                 rng = random.Random(f"{args.seed} {state['samples']}")
-                far = consistency.loss(adapter, rng.choice(trajectories), rng, args.device)
+                far = consistency.loss(adapter, rng.choices(trajectories, k=len(pack)), rng, args.device)
                 # In proportion to the answers' tokens, so that its share does not depend on how samples are packed.
                 (args.consistency * far * weights).backward()
                 apart.append(float(far.detach()))

@@ -68,7 +68,23 @@ def test_a_trajectory_ends_at_what_greedy_decoding_writes(adapter):
         greedy.append(int(core(input_ids=torch.tensor([greedy])).logits[0, -1].argmax()))
     trajectory = consistency.jacobi(core, prefix, [3] * 9, "cpu")
     assert trajectory.guesses[-1] == greedy[len(prefix) :]
-    assert consistency.loss(adapter, trajectory, random.Random(1), "cpu").item() > 0
+
+
+def test_the_consistency_loss_of_several_trajectories_is_the_mean_over_their_tokens(adapter):
+    some = [consistency.Trajectory(sample(5, 9).prompt, [[1, 2, 3, 4], [1, 7, 8, 9]])]
+    some.append(consistency.Trajectory(sample(6, 4).prompt, [[5, 6, 7], [8, 6, 9]]))
+    one, other, both = (consistency.loss(adapter, part, random.Random(1), "cpu") for part in (some[:1], some[1:], some))
+    torch.testing.assert_close(both, (one + other) / 2)  # three tokens of each: behind the first wrong one
+
+
+def test_free_text_has_no_prompt_and_leaves_room_for_a_block():
+    one = sample(3)
+    for seed in range(50):
+        rng = random.Random(seed)
+        prefix, first = consistency.begun(one, 4, True, rng)
+        assert prefix == one.answer[: len(prefix)] and 4 <= len(prefix) <= 8 and len(first) == 4
+        prefix, first = consistency.begun(one, 4, False, rng)
+        assert prefix[:20] == one.prompt and len(prefix) < 28 and set(first) <= set(one.prompt)
 
 
 def test_an_adapter_learns_and_a_run_goes_on_where_it_was(core, tmp_path):

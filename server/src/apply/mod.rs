@@ -202,7 +202,8 @@ pub enum ApplyError {
 ///
 /// An untuned small model writes the right file far less often than the merge does, so on the route `auto` it is asked
 /// only where the merge is unsure: it votes where there are several merges, else it writes the file, and it can confirm a
-/// merge or choose among them, never replace them unasked. What a comment of the suggestion asks for beyond what it shows
+/// merge or choose among them, never replace them unasked. One with an adapter writes the edit's places instead of voting:
+/// where that is the likeliest merge too, the edit is sure, and else the likeliest merge is asked about. What a comment of the suggestion asks for beyond what it shows
 /// (`// same for the other cases`) only the model can do: it writes the file, and a person is asked.
 pub fn apply(
     request: &ApplyRequest,
@@ -228,7 +229,8 @@ pub fn apply(
         Route::Model => Some(model.ok_or(ApplyError::NoModel)?),
     };
     let Some(model) = model else { return Ok(task.merged(&merges?[0])) };
-    if let (Route::Auto, true, Ok(merges)) = (options.route, shown, &mut merges)
+    let votes = options.route == Route::Auto && shown && !model.info().adapted;
+    if let (true, Ok(merges)) = (votes, &mut merges)
         && let Some(applied) = task.voted(model, merges, cancel, on_progress)?
     {
         return Ok(applied);
@@ -237,7 +239,8 @@ pub fn apply(
     let rewrite = rewrite::rewrite(&writer, &task, merges.as_deref().unwrap_or(&[]), on_progress);
     match (rewrite, merges) {
         (Ok(rewrite), Ok(merges)) if options.route == Route::Auto => {
-            Ok(task.carried_out(&rewrite, &merges).unwrap_or_else(|| task.chosen(&rewrite, &merges)))
+            let adapted = model.info().adapted;
+            Ok(task.carried_out(&rewrite, &merges).unwrap_or_else(|| task.chosen(&rewrite, &merges, adapted)))
         }
         (Ok(rewrite), merges) => Ok(task.rewritten(&rewrite, merges.as_deref().unwrap_or(&[]))),
         (Err(error @ ApplyError::Cancelled), _) => Err(error),
