@@ -21,14 +21,24 @@ pub struct Row {
 }
 
 /// All of them; their data, recipes and figures are in `model/adapters/README.md`.
-pub static ROWS: &[Row] = &[Row {
-    name: "qwen2.5-coder-0.5b-rewrite",
-    title: "writes an edit's places anew",
-    licence: "Apache-2.0",
-    base: "qwen2.5-coder-0.5b",
-    sha256: "7ba23bc0ecd032966ffa52e34a93521dfda5424abeeb24cc1cafc6fac0111869",
-    bytes: include_bytes!("../adapters/qwen2.5-coder-0.5b-rewrite.gguf"),
-}];
+pub static ROWS: &[Row] = &[
+    Row {
+        name: "qwen2.5-coder-0.5b-rewrite",
+        title: "writes an edit's places anew",
+        licence: "Apache-2.0",
+        base: "qwen2.5-coder-0.5b",
+        sha256: "7ba23bc0ecd032966ffa52e34a93521dfda5424abeeb24cc1cafc6fac0111869",
+        bytes: include_bytes!("../adapters/qwen2.5-coder-0.5b-rewrite.gguf"),
+    },
+    Row {
+        name: "qwen2.5-coder-1.5b-rewrite",
+        title: "writes an edit's places anew",
+        licence: "Apache-2.0",
+        base: "qwen2.5-coder-1.5b",
+        sha256: "2da47e370175eb27990185b9d2db190583a0287f93738b9f76cd74d84b362af4",
+        bytes: include_bytes!("../adapters/qwen2.5-coder-1.5b-rewrite.gguf"),
+    },
+];
 
 /// The row of that name, in any case.
 pub fn find(name: &str) -> Option<&'static Row> {

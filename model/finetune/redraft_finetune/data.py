@@ -11,8 +11,8 @@ from pathlib import Path
 from redraft_finetune import samples
 from redraft_finetune import synthetic as synthetic_edits
 
-# Where a style is common and the deterministic merge least sure, a sample is worth most.
-STYLES = {"lazy": 0.45, "items": 0.2, "bare": 0.12, "messy": 0.13, "search": 0.05, "udiff": 0.05}
+# What an assistant's suggestions look like; at 5 % each, search/replace blocks and diffs stayed behind.
+STYLES = {"lazy": 0.38, "items": 0.18, "bare": 0.1, "messy": 0.12, "search": 0.11, "udiff": 0.11}
 # Repositories that nothing is trained on: they tell how well what was learnt carries over.
 HELD_OUT = {"pytest-dev/pytest", "axios/axios", "cli/cli", "clap-rs/clap", "vuejs/core", "rubocop/rubocop"}
 

@@ -65,12 +65,12 @@ class Adapter:
 
 
 def losses(adapter, pack, device):
-    """The weighted sum of the loss, the weights' sum, and the mean without weights."""
+    """The weighted sum of the loss, the weights' sum, and the loss of each token without weights."""
     states = adapter.forward.answers(pack, device)
     targets = torch.tensor([token for sample in pack for token in sample.answer], device=device)
     weights = torch.tensor([weight for sample in pack for weight in sample.weights], device=device)
     each = F.cross_entropy(adapter.core.lm_head(states).float(), targets, reduction="none")
-    return (each * weights).sum(), weights.sum(), each.detach().mean()
+    return (each * weights).sum(), weights.sum(), each.detach()
 
 
 @torch.no_grad()
@@ -150,6 +150,9 @@ def arguments():
     parser.add_argument("--most-tokens", type=int, default=520, help="longer samples are left out")
     parser.add_argument("--pack-tokens", type=int, default=0, help="tokens of samples that are run as one sequence")
     parser.add_argument("--step-tokens", type=int, default=1600, help="tokens between two steps of the optimizer")
+    parser.add_argument(
+        "--sure", type=float, default=1.0, help="nothing is learnt from a pack whose every token is at least so likely"
+    )
     parser.add_argument("--held-out-samples", type=int, default=24)
     parser.add_argument("--evaluate-every", type=int, default=25, help="steps between two looks at what is held out")
     parser.add_argument("--save-every", type=int, default=5, help="steps between two checkpoints")
@@ -193,21 +196,25 @@ def main():
     whole, part = 60 * args.minutes, before + 60 * args.part_minutes
     while seconds() < min(whole, part):
         state["step"] += 1
-        mean, weight, packed, tokens, apart = 0.0, 0.0, 0, 0, []
-        while tokens < args.step_tokens:
+        mean, weight, packed, tokens, learnt, apart = 0.0, 0.0, 0, 0, 0, []
+        while learnt < args.step_tokens:
             pack = next(packs)
+            size = sum(sample.tokens for sample in pack)
             loss, weights, plain = losses(adapter, pack, args.device)
+            mean, packed, tokens = mean + float(plain.mean()), packed + 1, tokens + size
+            state["samples"] += len(pack)
+            if float(plain.max()) <= -math.log(args.sure):
+                if tokens > 100 * args.step_tokens:
+                    raise SystemExit("nothing is left to learn at --sure; the last checkpoint is the result")
+                continue
             loss.backward()
-            weight += float(weights)
+            learnt, weight = learnt + size, weight + float(weights)
             if trajectories:
                 rng = random.Random(f"{args.seed} {state['samples']}")
                 far = consistency.loss(adapter, rng.choices(trajectories, k=len(pack)), rng, args.device)
                 # In proportion to the answers' tokens, so that its share does not depend on how samples are packed.
                 (args.consistency * far * weights).backward()
                 apart.append(float(far.detach()))
-            mean, packed = mean + float(plain), packed + 1
-            tokens += sum(sample.tokens for sample in pack)
-            state["samples"] += len(pack)
         norm = adapter.take_gradients(1 / weight, args.clip)
         share = rate(seconds() / whole)
         for group in optimizer.param_groups:
@@ -218,6 +225,8 @@ def main():
         state["seconds"] = seconds()
         last = seconds() >= min(whole, part)
         found = {"consistency_loss": sum(apart) / len(apart)} if apart else {}
+        if args.sure < 1:
+            found["learnt"] = learnt
         look = last or state["step"] % args.evaluate_every == 0
         if look:
             found |= held_out(adapter, others, args.device)
