@@ -1,5 +1,7 @@
 """The trainer on a tiny model with random weights: what is quick must be the same as what is simple."""
 
+import copy
+import json
 import random
 
 import pytest
@@ -120,6 +122,37 @@ def test_an_adapter_learns_and_a_run_goes_on_where_it_was(core, tmp_path):
         "blk.1.ffn_down.weight.lora_a",
         "blk.0.attn_q.weight.lora_b",
     }
+
+
+@pytest.fixture
+def command(core, tmp_path, monkeypatch):
+    """The trainer's command on the tiny model; gives the run's log."""
+    rows = [{"id": str(n), "prompt": sample(n).prompt, "original": [1, 2, 3], "answer": sample(n).answer} for n in range(9)]
+    for name in ("train", "held_out"):
+        samples.write(tmp_path / f"{name}.npz", rows)
+    monkeypatch.setattr(train.base, "load", lambda path: copy.deepcopy(core))
+
+    def run(*more):
+        given = ["--gguf", "none", "--data", str(tmp_path), "--run", str(tmp_path / "run"), "--minutes", "0.02"]
+        monkeypatch.setattr("sys.argv", ["train", *given, "--step-tokens", "60", "--threads", "1", *more])
+        train.main()
+        return [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+
+    return run
+
+
+def test_what_the_model_is_sure_of_is_not_learnt(command):
+    with pytest.raises(SystemExit, match="nothing is left"):
+        command("--sure", "1e-9")
+    log = command("--sure", "0.9")
+    assert log[-1]["step"] > 0 and all(60 <= row["learnt"] <= row["tokens"] for row in log[1:])
+
+
+def test_a_run_learns_from_trajectories_too(command, core, tmp_path):
+    trajectory = consistency.jacobi(core, sample(4).prompt, [3] * 9, "cpu")
+    (tmp_path / "trajectories.jsonl").write_text(json.dumps(vars(trajectory)) + "\n")
+    log = command("--trajectories", str(tmp_path / "trajectories.jsonl"), "--rate", "1e-2", "--minutes", "0.1")
+    assert log[-1]["consistency_loss"] < log[1]["consistency_loss"]
 
 
 def test_no_gradient_of_a_layer_is_longer_than_the_limit(core):
