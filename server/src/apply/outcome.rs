@@ -130,8 +130,8 @@ impl Task<'_> {
     }
 
     /// The merge that the model wrote too; the likeliest one, where it wrote something else. A model that was trained to
-    /// write edits confirms the likeliest merge or nothing: of eight other readings that it wrote, four were right, of the
-    /// likeliest ones in their place four as well.
+    /// write edits confirms the likeliest merge or nothing: of 20 other readings that such models wrote 7 were right, of the
+    /// likeliest ones in their place 13.
     pub(super) fn chosen(&self, rewrite: &Rewrite, merges: &[Merge], trained: bool) -> Applied {
         let same = |merge: &Merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output);
         let choice = merges.iter().position(same).filter(|at| !trained || *at == 0);
@@ -188,8 +188,8 @@ impl Task<'_> {
 /// is right at all. Not measured for this case.
 const ALONE: f64 = 0.1;
 
-/// How often the likeliest merge is right where the adapter that comes with Redraft wrote the same by itself, on edits that
-/// the merge is not sure of. Counted on dev edits and on others that it was not trained on.
+/// How often the likeliest merge is right where a model with one of our adapters wrote the same by itself, of edits that the
+/// merge is not sure of: 50 of 51, on repositories that the adapters were not trained on. The one lacks two blank lines.
 const AGREED: f64 = 0.98;
 
 /// Equal but for trailing blanks and the final newline.
