@@ -203,8 +203,10 @@ pub enum ApplyError {
 /// An untuned small model writes the right file far less often than the merge does, so on the route `auto` it is asked
 /// only where the merge is unsure: it votes where there are several merges, else it writes the file, and it can confirm a
 /// merge or choose among them, never replace them unasked. One with an adapter writes the edit's places instead of voting:
-/// where that is the likeliest merge too, the edit is sure, and else the likeliest merge is asked about. What a comment of the suggestion asks for beyond what it shows
-/// (`// same for the other cases`) only the model can do: it writes the file, and a person is asked.
+/// where that is the likeliest merge too, the edit is sure, and else the likeliest merge is asked about.
+///
+/// What a comment of the suggestion asks for beyond what it shows (`// same for the other cases`) only the model can do: it
+/// writes the file, and a person is asked.
 pub fn apply(
     request: &ApplyRequest,
     options: &ApplyOptions,

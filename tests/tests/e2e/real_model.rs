@@ -205,3 +205,84 @@ async fn the_model_completes_what_is_being_typed_and_what_is_typed_through() {
     editor.ignore_progress();
     editor.close().await;
 }
+
+const LIMITER: &str = r#"use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Counts requests in a sliding window.
+pub struct RateLimiter {
+    window: Duration,
+    limit: usize,
+    seen: HashMap<String, Vec<Instant>>,
+}
+
+impl RateLimiter {
+    pub fn new(window: Duration, limit: usize) -> Self {
+        RateLimiter { window, limit, seen: HashMap::new() }
+    }
+
+    /// Whether `client` may go on.
+    pub fn allow(&mut self, client: &str) -> bool {
+        let now = Instant::now();
+        let times = self.seen.entry(client.to_string()).or_default();
+        times.retain(|time| now - *time < self.window);
+        if times.len() >= self.limit {
+            return false;
+        }
+        times.push(now);
+        true
+    }
+
+    /// Forgets a client.
+    pub fn forget(&mut self, client: &str) {
+        self.seen.remove(client);
+    }
+
+    pub fn clients(&self) -> usize {
+        self.seen.len()
+    }
+}
+"#;
+
+const BOTH_ENDS_OPEN: &str = "
+    // ... existing code ...
+        self.seen.remove(client);
+        self.gone += 1;
+    // ... existing code ...
+    pub fn clients(&self) -> usize {
+        self.seen.len() + self.gone
+    }
+";
+
+/// An edit that the merge is not sure of, by a server with these settings: whether it is asked about, and the text.
+async fn asked_about(options: Value) -> (bool, String) {
+    let mut editor = Editor::of_process(command());
+    editor.initialize(capabilities(), json!({"redraft": options}), &[]).await;
+    editor.ignore_progress();
+    editor.open(A, "rust", LIMITER).await;
+    let id = editor.rpc.start("workspace/executeCommand", apply(BOTH_ENDS_OPEN)).await;
+    let request = editor.asked("workspace/applyEdit").await;
+    let edit = &request["params"]["edit"];
+    let asked = edit["changeAnnotations"]["redraft"]["needsConfirmation"] == true;
+    assert!(editor.apply(edit).await);
+    editor.rpc.answer(&request, json!({"applied": true})).await;
+    editor.rpc.response(id).await.unwrap();
+    let text = editor.text(A).to_string();
+    editor.close().await;
+    (asked, text)
+}
+
+#[tokio::test]
+async fn an_edit_that_is_asked_about_lands_where_a_model_with_an_adapter_writes_the_same() {
+    if !slow() {
+        return;
+    }
+    let model = json!({
+        "name": "qwen2.5-coder-0.5b", "fetch": "never", "adapter": "qwen2.5-coder-0.5b-rewrite",
+    });
+    let wanted = LIMITER.replace("remove(client);\n", "remove(client);\n        self.gone += 1;\n");
+    let wanted = wanted.replace("seen.len()", "seen.len() + self.gone");
+    let merged = asked_about(json!({"apply": {"route": "deterministic"}})).await;
+    assert_eq!(merged, (true, wanted.clone()), "by the merge alone");
+    assert_eq!(asked_about(json!({"model": model})).await, (false, wanted), "with the adapter");
+}

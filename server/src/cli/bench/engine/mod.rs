@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, default_value = catalogue::DEFAULT_MODEL)]
     model: String,
     /// Measure with this adapter beside the weights: a name from `redraft model list`, or a GGUF file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "ADAPTER")]
     adapter: Option<PathBuf>,
     /// Where to measure: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
     #[arg(long, value_name = "DEVICE", default_value_t)]
