@@ -3,6 +3,13 @@
 //!
 //! Wherever the file of an adapter is accepted, the name of a row works as well.
 
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::catalogue;
+
 /// One adapter.
 #[derive(Debug)]
 pub struct Row {
@@ -45,10 +52,57 @@ pub fn find(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }
 
+/// Which adapter a model's rewrites go through, as a user says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// `auto`: the one that comes with Redraft for the model, if there is one.
+    #[default]
+    Auto,
+    /// `none`: the model rewrites alone.
+    None,
+    /// The name of a row, or a file.
+    Named(PathBuf),
+}
+
+impl Choice {
+    /// The adapter for `model`, a name of the catalogue or a file; that of [`Choice::Auto`] only for a name.
+    pub fn beside(&self, model: &str) -> Option<PathBuf> {
+        match self {
+            Choice::Auto => {
+                let base = catalogue::find(model)?.name;
+                ROWS.iter().find(|row| row.base == base).map(|row| row.name.into())
+            }
+            Choice::None => None,
+            Choice::Named(adapter) => Some(adapter.clone()),
+        }
+    }
+}
+
+impl FromStr for Choice {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "auto" => Choice::Auto,
+            "none" => Choice::None,
+            named => Choice::Named(named.into()),
+        })
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Choice::Auto => f.write_str("auto"),
+            Choice::None => f.write_str("none"),
+            Choice::Named(adapter) => adapter.display().fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue;
     use sha2::{Digest, Sha256};
 
     #[test]
@@ -60,5 +114,18 @@ mod tests {
             assert!(catalogue::find(row.base).is_some() && catalogue::find(row.name).is_none());
             assert!(std::ptr::eq(find(&row.name.to_uppercase()).unwrap(), row));
         }
+    }
+    #[test]
+    fn a_model_gets_its_own_adapter_unless_another_or_none_is_named() {
+        let beside = |choice: &str, model: &str| {
+            let choice: Choice = choice.parse().unwrap();
+            choice.beside(model).map(|adapter| adapter.display().to_string())
+        };
+        for row in ROWS {
+            assert_eq!(beside("auto", &row.base.to_uppercase()).as_deref(), Some(row.name));
+            assert_eq!(beside("none", row.base), None);
+            assert_eq!(beside("my.gguf", row.base).as_deref(), Some("my.gguf"));
+        }
+        assert_eq!(beside("auto", "/models/qwen2.5-coder-0.5b.gguf"), None);
     }
 }

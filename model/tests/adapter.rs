@@ -13,8 +13,13 @@ use candle_core::quantized::gguf_file::Value;
 use coder_parts::PARTS;
 use redraft_model::fetch::{self, Silent};
 use redraft_model::kv_cache::KvFormat;
+use redraft_model::prompt::RewritePrompt;
 use redraft_model::transformer::Transformer;
+use redraft_model::{
+    DecoderKind, DraftSources, EngineOptions, Event, GenerateRequest, ModelHandle, Priority,
+};
 use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
 
 fn slow() -> bool {
     std::env::var_os("REDRAFT_SLOW_TESTS").is_some_and(|value| value == "1")
@@ -62,6 +67,58 @@ fn an_adapter_counts_where_it_is_asked_for_whatever_the_chunks_and_threads() {
     assert!(logits(&mut single, &tokens, 31) == adapted, "on one thread");
     model.use_adapter(false);
     assert!(logits(&mut model, &tokens, 60) == base, "the base model is still there");
+}
+
+#[test]
+fn a_request_goes_through_the_adapter_or_not_and_shares_keys_with_its_like_only() {
+    if !slow() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("adapter.gguf");
+    write(&path, &PARTS, 24, 30.0, &[]);
+    let loaded = |adapter: Option<PathBuf>| {
+        ModelHandle::load(&model_file(), &EngineOptions { adapter, ..EngineOptions::default() }).unwrap()
+    };
+    let original = "fn area(width: u32, height: u32) -> u32 {\n    width * height\n}\n";
+    let submit = |model: &ModelHandle, priority: Priority, adapted: bool| {
+        let prompt =
+            RewritePrompt { original, suggestion: "    width * height / 2\n", ..RewritePrompt::default() };
+        let prompt = prompt.render(model.info().family, model.tokenizer());
+        let mut events = model.submit(GenerateRequest {
+            prompt: prompt.tokens,
+            draft: DraftSources { original: original.to_owned(), ..DraftSources::default() },
+            decoder: DecoderKind::SpeculativeEdit,
+            max_tokens: if priority == Priority::Background { 1 } else { 60 },
+            stop: prompt.stop,
+            priority,
+            adapted,
+            cancel: CancellationToken::new(),
+        });
+        let mut written = String::new();
+        loop {
+            match events.blocking_recv().unwrap() {
+                Event::Prefill { .. } => {}
+                Event::Text { text, .. } => written += &text,
+                Event::Finished(finished) => return (written, finished.unwrap().stats.cached_tokens > 0),
+            }
+        }
+    };
+    let run = |model: &ModelHandle, adapted: bool| submit(model, Priority::Apply, adapted);
+    let model = loaded(Some(path));
+    let (with, _) = run(&model, true);
+    model.forget();
+    let (without, _) = run(&model, false);
+    assert_ne!(with, without);
+    assert_eq!(run(&loaded(None), true).0, without, "there is no adapter to go through");
+    let (with, without) = (|cached| (with.clone(), cached), |cached| (without.clone(), cached));
+    assert_eq!(run(&model, false), without(true));
+    assert_eq!(run(&model, true), with(false));
+    assert_eq!(run(&model, true), with(true));
+    submit(&model, Priority::Background, false);
+    assert_eq!(run(&model, true), with(false), "read ahead without the adapter");
+    submit(&model, Priority::Background, true);
+    assert_eq!(run(&model, true), with(true), "read ahead with it");
 }
 
 #[test]

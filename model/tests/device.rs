@@ -198,6 +198,7 @@ fn a_cache_of_another_place_is_refused_and_a_draft_changes_no_text() {
             max_tokens: 48,
             stop: Vec::new(),
             priority: Priority::Apply,
+            adapted: false,
             cancel: CancellationToken::new(),
         };
         let (mut events, mut written) = (model.submit(request), String::new());

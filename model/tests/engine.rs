@@ -95,6 +95,7 @@ fn request(model: &ModelHandle, decoder: DecoderKind) -> GenerateRequest {
         max_tokens: 200,
         stop: prompt.stop,
         priority: Priority::Apply,
+        adapted: false,
         cancel: CancellationToken::new(),
     }
 }

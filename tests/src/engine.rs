@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use redraft_server::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, RouteTaken};
+use redraft_server::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, Route, RouteTaken};
 use redraft_server::complete::{Counted, Plan, WriteError, Written};
 use redraft_server::lsp::{Availability, Engine, Model, Step};
 use redraft_server::session::ModelConfig;
@@ -261,7 +261,7 @@ impl Engine for Scripted {
         self.counted.send_replace(counted.clone());
     }
 
-    fn prepare(&self, request: &ApplyRequest, _: &CancellationToken) {
+    fn prepare(&self, request: &ApplyRequest, _: Route, _: &CancellationToken) {
         self.prepared.send_modify(|prepared| prepared.push(request.clone()));
     }
 

@@ -16,7 +16,7 @@ def main():
     parser.add_argument("--redraft", default="redraft")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, more in [("before", []), ("after", ["--adapter", args.adapter])]:
+    for name, more in [("before", ["--adapter", "none"]), ("after", ["--adapter", args.adapter])]:
         rows = args.out / f"{args.tasks.stem}.{args.route}.{name}.jsonl"
         command = [args.redraft, "bench", "apply", args.tasks, "--route", args.route, "--model", args.model]
         command += ["--out", rows, "--side-by-side", args.side_by_side, *more]

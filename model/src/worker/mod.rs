@@ -41,7 +41,7 @@ pub struct EngineOptions {
     /// Rewrites that are decoded side by side, each with a cache of its own; by default one, the others wait. More is
     /// for getting many done, not for getting one done fast.
     pub side_by_side: Option<usize>,
-    /// An adapter that rewrites go through, a name of [`crate::adapters`] or a file; completion runs the base model alone.
+    /// An adapter that rewrites can go through, a name of [`crate::adapters`] or a file; completion runs the base model alone.
     pub adapter: Option<PathBuf>,
 }
 
@@ -62,7 +62,7 @@ pub struct ModelInfo {
     pub device: Device,
     /// Threads of the kernels.
     pub threads: usize,
-    /// Whether rewrites go through an adapter.
+    /// Whether there is an adapter that rewrites can go through.
     pub adapted: bool,
 }
 
@@ -101,6 +101,8 @@ pub struct GenerateRequest {
     pub stop: Vec<String>,
     /// Urgency.
     pub priority: Priority,
+    /// Whether it goes through the adapter, if there is one.
+    pub adapted: bool,
     /// Ends the request within one forward.
     pub cancel: CancellationToken,
 }
@@ -153,7 +155,11 @@ enum Command {
     Generate(GenerateRequest, UnboundedSender<Event>),
     Score(ScoreRequest, oneshot::Sender<Result<Scores, ModelError>>),
     Complete(CompletionRequest, oneshot::Sender<Result<Completed, ModelError>>),
-    Prepare(Vec<u32>, CancellationToken),
+    Prepare {
+        prefix: Vec<u32>,
+        adapted: bool,
+        cancel: CancellationToken,
+    },
     Forget,
     /// Measure now; the sender is dropped when that is done.
     Measure(Sender<()>),
@@ -230,7 +236,7 @@ impl ModelHandle {
         receiver
     }
 
-    /// Queues texts to be scored, as urgent as a rewrite. Dropping the receiver cancels the request; an answer that does
+    /// Queues texts to be scored by the base model, as urgent as a rewrite. Dropping the receiver cancels the request; an answer that does
     /// not come means that the worker is gone.
     pub fn score(&self, request: ScoreRequest) -> oneshot::Receiver<Result<Scores, ModelError>> {
         let (answer, receiver) = oneshot::channel();
@@ -252,10 +258,11 @@ impl ModelHandle {
         receiver
     }
 
-    /// Reads the beginning of a prompt ahead of time, when nothing else is to be done.
-    pub fn prepare(&self, prompt_prefix: Vec<u32>, cancel: CancellationToken) {
+    /// Reads the beginning of a prompt ahead of time, when nothing else is to be done; `adapted` as in
+    /// [`GenerateRequest`].
+    pub fn prepare(&self, prefix: Vec<u32>, adapted: bool, cancel: CancellationToken) {
         // Without a worker there is nothing to prepare for.
-        let _ = self.shared.requests.send(Command::Prepare(prompt_prefix, cancel));
+        let _ = self.shared.requests.send(Command::Prepare { prefix, adapted, cancel });
     }
 
     /// Measures what forwards cost on this machine if that was never done, so that the first work profits from it; takes

@@ -40,8 +40,44 @@ struct Job<'t> {
     total: usize,
     events: Option<UnboundedSender<Event>>,
     cancel: CancellationToken,
-    /// The cache it works in, from its first forward on.
-    cache: Option<usize>,
+    /// Whether it goes through the adapter.
+    adapted: bool,
+    /// The slot whose cache it works in, from its first forward on.
+    slot: Option<usize>,
+}
+
+/// Keys and values, all of them computed with the adapter or all of them without it.
+#[derive(Default)]
+struct Slot {
+    /// Made when first used.
+    cache: Option<KvCache>,
+    adapted: bool,
+}
+
+impl Slot {
+    /// The cache, emptied if it was filled the other way.
+    fn cache(
+        &mut self,
+        model: &Transformer,
+        kv: KvFormat,
+        context: usize,
+        adapted: bool,
+    ) -> Result<&mut KvCache, ModelError> {
+        if self.adapted != adapted {
+            self.forget();
+            self.adapted = adapted;
+        }
+        match &mut self.cache {
+            Some(cache) => Ok(cache),
+            cache => Ok(cache.insert(model.new_cache(kv, context)?)),
+        }
+    }
+
+    fn forget(&mut self) {
+        if let Some(cache) = &mut self.cache {
+            cache.truncate(0);
+        }
+    }
 }
 
 /// The one that runs requests, and what it runs them with.
@@ -51,13 +87,15 @@ pub(super) struct Worker<'t> {
     context: usize,
     kv: KvFormat,
     side_by_side: usize,
-    /// One cache for completion, then one for each rewrite that runs side by side; the first of these also serves
-    /// preparation. Each is made when first used.
-    caches: Vec<Option<KvCache>>,
+    /// Whether there is an adapter.
+    has_adapter: bool,
+    /// One for completion, then one for each rewrite that runs side by side; the first of these also serves preparation
+    /// and scoring.
+    slots: Vec<Slot>,
     jobs: Vec<Job<'t>>,
-    /// Texts to be scored, one request after the other, in the rewrites' first cache.
+    /// Texts to be scored, one request after the other, in the rewrites' first slot.
     scorings: VecDeque<(Scoring, oneshot::Sender<Result<Scores, ModelError>>)>,
-    /// Completions, the one that is next in front; they share the first cache.
+    /// Completions, the one that is next in front; they share the first slot.
     completions: VecDeque<(Completion<'t>, oneshot::Sender<Result<Completed, ModelError>>)>,
     /// When a completion was last asked for.
     typed: Option<Instant>,
@@ -93,7 +131,8 @@ impl<'t> Worker<'t> {
             context: options.context.unwrap_or(model.config().context_length),
             kv: options.kv,
             side_by_side,
-            caches: (0..=side_by_side).map(|_| None).collect(),
+            has_adapter: options.adapter.is_some(),
+            slots: (0..=side_by_side).map(|_| Slot::default()).collect(),
             jobs: Vec::new(),
             scorings: VecDeque::new(),
             completions: VecDeque::new(),
@@ -169,7 +208,8 @@ impl<'t> Worker<'t> {
                     total,
                     events: Some(events),
                     cancel: request.cancel,
-                    cache: None,
+                    adapted: request.adapted && self.has_adapter,
+                    slot: None,
                 });
             }
             Command::Score(request, answer) => {
@@ -197,7 +237,7 @@ impl<'t> Worker<'t> {
                     self.completions.push_front((completion, answer));
                 }
             }
-            Command::Prepare(prefix, cancel) => {
+            Command::Prepare { prefix, adapted, cancel } => {
                 self.give_up_background();
                 if prefix.is_empty() {
                     return;
@@ -210,10 +250,11 @@ impl<'t> Worker<'t> {
                     total,
                     events: None,
                     cancel,
-                    cache: None,
+                    adapted: adapted && self.has_adapter,
+                    slot: None,
                 });
             }
-            Command::Forget => self.caches.iter_mut().flatten().for_each(|cache| cache.truncate(0)),
+            Command::Forget => self.slots.iter_mut().for_each(Slot::forget),
             Command::Measure(_done) => {
                 let started = Instant::now();
                 let never = self.kept.rounds() == 0;
@@ -332,8 +373,12 @@ impl<'t> Worker<'t> {
         let Some(urgent) = urgent else { return };
         let most = if urgent == Priority::Apply { self.side_by_side } else { 1 };
         let mut group: Vec<usize> =
-            (0..self.jobs.len()).filter(|index| self.jobs[*index].priority == urgent).take(most).collect();
-        self.assign_caches(&group);
+            (0..self.jobs.len()).filter(|index| self.jobs[*index].priority == urgent).collect();
+        // One forward is with the adapter or without it.
+        let adapted = self.jobs[group[0]].adapted;
+        group.retain(|index| self.jobs[*index].adapted == adapted);
+        group.truncate(most);
+        self.assign_slots(&group);
         // Prompts are read one after the other; what has been read is decoded together.
         if let Some(reading) = group.iter().find(|index| !self.jobs[**index].generation.is_decoding()) {
             group = vec![*reading];
@@ -356,8 +401,8 @@ impl<'t> Worker<'t> {
                 let mut error = Some(error);
                 for &index in &group {
                     let job = &self.jobs[index];
-                    if let Some(cache) = job.cache.and_then(|cache| self.caches[cache].as_mut()) {
-                        cache.truncate(0);
+                    if let Some(slot) = job.slot {
+                        self.slots[slot].forget();
                     }
                     let error =
                         error.take().unwrap_or(ModelError::Panicked("beside another rewrite".to_owned()));
@@ -391,9 +436,8 @@ impl<'t> Worker<'t> {
         let longest = self.longest();
         let done = self.interruptible(|worker| {
             let (model, kv, context) = (&mut worker.model, worker.kv, worker.context);
-            // As the rewrites do, whose cache it works in.
-            model.use_adapter(true);
-            let cache = made(&mut worker.caches[1], model, kv, context)?;
+            model.use_adapter(false);
+            let cache = worker.slots[1].cache(model, kv, context, false)?;
             scoring.step(model, cache, longest)
         });
         match done {
@@ -401,7 +445,7 @@ impl<'t> Worker<'t> {
             // In the other cases a receiver that is gone wants no answer.
             Ok(true) => drop(answer.send(Ok(scoring.finish(false)))),
             Err(error) => {
-                self.caches[1].iter_mut().for_each(|cache| cache.truncate(0));
+                self.slots[1].forget();
                 drop(answer.send(Err(error)));
             }
         }
@@ -410,7 +454,7 @@ impl<'t> Worker<'t> {
     /// One forward of the first completion.
     fn complete(&mut self, priority: Priority) {
         let Some((mut completion, answer)) = self.completions.pop_front() else { return };
-        let reading = match made(&mut self.caches[0], &self.model, self.kv, self.context) {
+        let reading = match self.slots[0].cache(&self.model, self.kv, self.context, false) {
             Ok(cache) => completion.is_reading(cache),
             // A receiver that is gone wants no answer.
             Err(error) => return drop(answer.send(Err(error))),
@@ -418,7 +462,7 @@ impl<'t> Worker<'t> {
         let cancel = completion.cancel.clone();
         let mut step = |worker: &mut Self| {
             worker.model.use_adapter(false);
-            match &mut worker.caches[0] {
+            match &mut worker.slots[0].cache {
                 Some(cache) => completion.step(&mut worker.model, cache),
                 None => Ok(None),
             }
@@ -441,22 +485,22 @@ impl<'t> Worker<'t> {
             // In the other cases a receiver that is gone wants no answer.
             Ok(Some(stop)) => drop(answer.send(Ok(completion.finish(stop)))),
             Err(error) => {
-                self.caches[0].iter_mut().for_each(|cache| cache.truncate(0));
+                self.slots[0].forget();
                 drop(answer.send(Err(error)));
             }
         }
     }
 
-    /// Gives each job of `group`, all of one priority, a cache that no other of them works in, if it has none yet.
-    fn assign_caches(&mut self, group: &[usize]) {
+    /// Gives each job of `group`, all of one priority, a slot that no other of them works in, if it has none yet.
+    fn assign_slots(&mut self, group: &[usize]) {
         for &index in group {
             let free = match self.jobs[index].priority {
                 Priority::Background => 1,
                 Priority::Apply => (1..=self.side_by_side)
-                    .find(|cache| group.iter().all(|of| self.jobs[*of].cache != Some(*cache)))
+                    .find(|slot| group.iter().all(|of| self.jobs[*of].slot != Some(*slot)))
                     .unwrap_or(1),
             };
-            self.jobs[index].cache.get_or_insert(free);
+            self.jobs[index].slot.get_or_insert(free);
         }
     }
 
@@ -480,37 +524,25 @@ impl<'t> Worker<'t> {
         if types { self.costs.typing_chunk() } else { usize::MAX }
     }
 
-    /// One forward of the jobs of `group`, each in its own cache.
+    /// One forward of the jobs of `group`, each in its own slot, all with the adapter or all without it.
     fn step(&mut self, group: &[usize]) -> Result<Vec<Step>, ModelError> {
         let longest = self.longest();
         group.iter().for_each(|job| self.jobs[*job].generation.limit_forwards(longest));
-        self.model.use_adapter(true);
+        let adapted = self.jobs[group[0]].adapted;
+        self.model.use_adapter(adapted);
         let (model, kv, context) = (&self.model, self.kv, self.context);
-        let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.caches.len());
-        for (index, cache) in self.caches.iter_mut().enumerate() {
-            let wanted = group.iter().any(|job| self.jobs[*job].cache == Some(index));
-            caches.push(wanted.then(|| made(cache, model, kv, context)).transpose()?);
+        let mut caches: Vec<Option<&mut KvCache>> = Vec::with_capacity(self.slots.len());
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let wanted = group.iter().any(|job| self.jobs[*job].slot == Some(index));
+            caches.push(wanted.then(|| slot.cache(model, kv, context, adapted)).transpose()?);
         }
         let jobs = self.jobs.iter_mut().enumerate().filter(|(index, _)| group.contains(index));
         let mut parties: Vec<_> =
-            jobs.filter_map(|(_, job)| Some((&mut job.generation, caches[job.cache?].take()?))).collect();
+            jobs.filter_map(|(_, job)| Some((&mut job.generation, caches[job.slot?].take()?))).collect();
         match parties.as_mut_slice() {
             [(generation, cache)] => Ok(vec![generation.step(&mut self.model, cache)?]),
             several => decode_together(&mut self.model, several),
         }
-    }
-}
-
-/// The cache, made now if it was not used before.
-fn made<'c>(
-    cache: &'c mut Option<KvCache>,
-    model: &Transformer,
-    kv: KvFormat,
-    context: usize,
-) -> Result<&'c mut KvCache, ModelError> {
-    match cache {
-        Some(cache) => Ok(cache),
-        None => Ok(cache.insert(model.new_cache(kv, context)?)),
     }
 }
 

@@ -21,12 +21,11 @@ use redraft_model::{DecoderKind, ModelError, ModelHandle, Stats};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::merge::{self, MergeError};
-use crate::suggestion::{self, SuggestionError};
+use crate::merge::MergeError;
+use crate::suggestion::SuggestionError;
 use outcome::Task;
-use rewrite::Writer;
+use rewrite::{LARGEST_WHOLE, Writer};
 
-pub use rewrite::LARGEST_WHOLE;
 pub use text::FileText;
 pub use training::{RewriteTokens, rewrite_tokens};
 
@@ -206,7 +205,7 @@ pub enum ApplyError {
 /// where that is the likeliest merge too, the edit is sure, and else the likeliest merge is asked about.
 ///
 /// What a comment of the suggestion asks for beyond what it shows (`// same for the other cases`) only the model can do: it
-/// writes the file, and a person is asked.
+/// writes the file, without its adapter, and a person is asked.
 pub fn apply(
     request: &ApplyRequest,
     options: &ApplyOptions,
@@ -214,24 +213,18 @@ pub fn apply(
     cancel: &CancellationToken,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Applied, ApplyError> {
-    let file = FileText::new(&request.original);
-    let suggestion =
-        suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
-    let language = language_of(request);
-    let mut merges = merge::merge(&file.lines(), &suggestion, language);
+    let task = Task::read(request)?;
+    let mut merges = task.merges();
     if cancel.is_cancelled() {
         return Err(ApplyError::Cancelled);
     }
-    let task = Task { request, file, suggestion, language };
-    let shown = task.demand().is_none();
-    let sure = shown && merges.as_ref().is_ok_and(|merges| merges[0].confidence >= merge::SURE);
     let model = match options.route {
         Route::Deterministic => None,
-        Route::Auto => model.filter(|_| !sure),
+        Route::Auto => model.filter(|_| !task.is_sure(&merges)),
         Route::Model => Some(model.ok_or(ApplyError::NoModel)?),
     };
     let Some(model) = model else { return Ok(task.merged(&merges?[0])) };
-    let votes = options.route == Route::Auto && shown && !model.info().adapted;
+    let votes = options.route == Route::Auto && task.demand().is_none() && !model.info().adapted;
     if let (true, Ok(merges)) = (votes, &mut merges)
         && let Some(applied) = task.voted(model, merges, cancel, on_progress)?
     {
@@ -241,8 +234,7 @@ pub fn apply(
     let rewrite = rewrite::rewrite(&writer, &task, merges.as_deref().unwrap_or(&[]), on_progress);
     match (rewrite, merges) {
         (Ok(rewrite), Ok(merges)) if options.route == Route::Auto => {
-            let adapted = model.info().adapted;
-            Ok(task.carried_out(&rewrite, &merges).unwrap_or_else(|| task.chosen(&rewrite, &merges, adapted)))
+            Ok(task.carried_out(&rewrite, &merges).unwrap_or_else(|| task.chosen(&rewrite, &merges)))
         }
         (Ok(rewrite), merges) => Ok(task.rewritten(&rewrite, merges.as_deref().unwrap_or(&[]))),
         (Err(error @ ApplyError::Cancelled), _) => Err(error),
@@ -253,6 +245,32 @@ pub fn apply(
         }
         (Err(_), Err(error)) if options.route == Route::Auto => Err(error.into()),
         (Err(error), _) => Err(error),
+    }
+}
+
+/// Lets the model read ahead of time, without urgency, the prompt that [`apply`] will give it for this request: of one
+/// with an adapter all of it, once there is a suggestion that the merge is not sure of; of others the file, if that is
+/// rewritten whole.
+pub fn prepare(request: &ApplyRequest, route: Route, model: &ModelHandle, cancel: &CancellationToken) {
+    if route == Route::Deterministic {
+        return;
+    }
+    if !model.info().adapted {
+        let prefix = rewrite::whole_file(request, model);
+        // The edited file has to fit as well; what is not rewritten whole need not be read.
+        if prefix.len() * 2 < model.info().context_length && prefix.len() < LARGEST_WHOLE {
+            model.prepare(prefix, false, cancel.clone());
+        }
+        return;
+    }
+    // Of a suggestion that cannot be read, as of all that cannot be planned, the apply will tell.
+    let Ok(task) = Task::read(request) else { return };
+    let merges = task.merges();
+    if route == Route::Auto && task.is_sure(&merges) {
+        return;
+    }
+    if let Ok(plan) = rewrite::plan(model, &task, merges.as_deref().unwrap_or(&[])) {
+        model.prepare(plan.rendered.tokens, plan.adapted, cancel.clone());
     }
 }
 

@@ -7,10 +7,10 @@ use redraft_model::ModelHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::rewrite::Rewrite;
-use super::{Applied, ApplyError, ApplyRequest, FileText, Progress, RouteTaken, vote};
+use super::{Applied, ApplyError, ApplyRequest, FileText, Progress, RouteTaken, language_of, vote};
 use crate::guard;
-use crate::merge::{self, Merge};
-use crate::suggestion::Suggestion;
+use crate::merge::{self, Merge, MergeError};
+use crate::suggestion::{self, Suggestion, SuggestionError};
 
 /// One apply: the request, read.
 pub(super) struct Task<'a> {
@@ -20,7 +20,29 @@ pub(super) struct Task<'a> {
     pub(super) language: Option<Language>,
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
+    /// Reads a request; an error if its suggestion cannot be read.
+    pub(super) fn read(request: &'a ApplyRequest) -> Result<Task<'a>, SuggestionError> {
+        let suggestion =
+            suggestion::parse(&request.suggestion, request.language.as_deref(), request.path.as_deref())?;
+        Ok(Task {
+            request,
+            file: FileText::new(&request.original),
+            suggestion,
+            language: language_of(request),
+        })
+    }
+
+    /// The ways in which the suggestion can be merged, the likeliest first.
+    pub(super) fn merges(&self) -> Result<Vec<Merge>, MergeError> {
+        merge::merge(&self.file.lines(), &self.suggestion, self.language)
+    }
+
+    /// Whether the likeliest merge needs no model.
+    pub(super) fn is_sure(&self, merges: &Result<Vec<Merge>, MergeError>) -> bool {
+        self.demand().is_none() && merges.as_ref().is_ok_and(|merges| merges[0].confidence >= merge::SURE)
+    }
+
     fn review(&self, output: &str) -> Vec<String> {
         guard::review(&self.request.original, output, &self.suggestion, self.language)
     }
@@ -132,11 +154,11 @@ impl Task<'_> {
     /// The merge that the model wrote too; the likeliest one, where it wrote something else. A model that was trained to
     /// write edits confirms the likeliest merge or nothing: of 20 other readings that such models wrote 7 were right, of the
     /// likeliest ones in their place 13.
-    pub(super) fn chosen(&self, rewrite: &Rewrite, merges: &[Merge], trained: bool) -> Applied {
+    pub(super) fn chosen(&self, rewrite: &Rewrite, merges: &[Merge]) -> Applied {
         let same = |merge: &Merge| same_text(&self.file.rebuild(&merge.lines), &rewrite.output);
-        let choice = merges.iter().position(same).filter(|at| !trained || *at == 0);
+        let choice = merges.iter().position(same).filter(|at| !rewrite.adapted || *at == 0);
         let taken = &merges[choice.unwrap_or(0)];
-        let mut applied = if trained && choice.is_some() {
+        let mut applied = if rewrite.adapted && choice.is_some() {
             self.merged(&Merge { confidence: taken.confidence.max(AGREED), ..taken.clone() })
         } else {
             self.merged(taken)
@@ -208,9 +230,7 @@ fn capitalised(sentence: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::language_of;
     use super::*;
-    use crate::suggestion;
     use redraft_model::Stats;
 
     fn with_task<T>(original: &str, suggestion: &str, run: impl FnOnce(&Task<'_>, &[Merge]) -> T) -> T {
@@ -220,15 +240,13 @@ mod tests {
             suggestion: suggestion.into(),
             ..ApplyRequest::default()
         };
-        let suggestion = suggestion::parse(&request.suggestion, None, None).expect("a suggestion");
-        let file = FileText::new(&request.original);
-        let language = language_of(&request);
-        let merges = merge::merge(&file.lines(), &suggestion, language).expect("a merge");
-        run(&Task { request: &request, file, suggestion, language }, &merges)
+        let task = Task::read(&request).expect("a suggestion");
+        let merges = task.merges().expect("a merge");
+        run(&task, &merges)
     }
 
     fn rewrite(output: &str) -> Rewrite {
-        Rewrite { output: output.into(), stats: Stats::default() }
+        Rewrite { output: output.into(), stats: Stats::default(), adapted: false }
     }
 
     #[test]
@@ -249,7 +267,8 @@ mod tests {
             let text = |merge: &Merge| task.file.rebuild(&merge.lines);
             assert!(likeliest.confidence < merge::SURE);
             let sure = |output: &str, trained: bool| {
-                let applied = task.chosen(&rewrite(output), merges, trained);
+                let rewrite = Rewrite { adapted: trained, ..rewrite(output) };
+                let applied = task.chosen(&rewrite, merges);
                 (applied.output, !applied.asks && applied.confidence >= merge::SURE)
             };
             assert_eq!(sure(&text(likeliest), true), (text(likeliest), true));

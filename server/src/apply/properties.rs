@@ -5,6 +5,7 @@ use similar::TextDiff;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::merge;
 
 fn edit(original: &str, suggestion: &str) -> Result<Applied, ApplyError> {
     let request = ApplyRequest {

@@ -2,7 +2,7 @@
 //! draft. A model with an adapter writes the edit's places only: that is what adapters are trained on.
 
 use redraft_grammars::Language;
-use redraft_model::prompt::RewritePrompt;
+use redraft_model::prompt::{Rendered, RewritePrompt};
 use redraft_model::{
     DecoderKind, DraftSources, Event, GenerateRequest, ModelHandle, Priority, Stats, StopReason,
 };
@@ -17,6 +17,8 @@ use crate::merge::Merge;
 pub(super) struct Rewrite {
     pub(super) output: String,
     pub(super) stats: Stats,
+    /// Whether the model wrote it through its adapter.
+    pub(super) adapted: bool,
 }
 
 /// Tokens beyond the draft that a model may write before it is stopped.
@@ -39,9 +41,15 @@ pub(super) fn prompt<'a>(request: &'a ApplyRequest, original: &'a str, code: &'a
     }
 }
 
+/// The beginning of the prompt of a file that is rewritten whole, whatever the suggestion.
+pub(super) fn whole_file(request: &ApplyRequest, model: &ModelHandle) -> Vec<u32> {
+    let original = FileText::new(&request.original).plain();
+    prompt(request, &original, "").prefix(model.info().family, model.tokenizer())
+}
+
 /// Larger files, in tokens, are rewritten in a scope. On files of 440 to 570 lines that took a median of 2.4 s with the
 /// 0.5B model and gave 2 of 8 right; rewriting three of the same files whole took 21 s and gave none.
-pub const LARGEST_WHOLE: usize = 2000;
+pub(super) const LARGEST_WHOLE: usize = 2000;
 
 /// Files of at most so many tokens are rewritten whole even by a model with an adapter.
 const LARGEST_WHOLE_ADAPTED: usize = 150;
@@ -57,14 +65,20 @@ pub(super) fn edited_places(
     if tokens > LARGEST_WHOLE_ADAPTED { Scope::of_edits(lines, merges, code, language) } else { None }
 }
 
-/// Lets the model write the file; the first of `merges` is the text that it is most likely to copy.
-pub(super) fn rewrite(
-    writer: &Writer<'_>,
-    task: &Task<'_>,
-    merges: &[Merge],
-    on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Rewrite, ApplyError> {
-    let model = writer.model;
+/// What the model is told, and what it is likely to answer.
+pub(super) struct Plan {
+    /// What of the file is shown; all of it if there is none.
+    scope: Option<Scope>,
+    pub(super) rendered: Rendered,
+    draft: DraftSources,
+    /// Whether the model's adapter is for this.
+    pub(super) adapted: bool,
+    /// Most tokens of the answer.
+    max_tokens: usize,
+}
+
+/// Makes the prompt; the first of `merges` is the text that the model is most likely to copy. An error if that cannot fit.
+pub(super) fn plan(model: &ModelHandle, task: &Task<'_>, merges: &[Merge]) -> Result<Plan, ApplyError> {
     let (tokenizer, context) = (model.tokenizer(), model.info().context_length);
     let lines = task.file.lines();
     let (whole, code) = (task.file.plain(), task.suggestion.code());
@@ -73,8 +87,9 @@ pub(super) fn rewrite(
     if large && merges.is_empty() {
         return Err(ApplyError::NoPlace);
     }
-    // What is asked for beyond what is shown can be anywhere in an item.
-    let scope = if model.info().adapted && task.demand().is_none() {
+    // What is asked for beyond what is shown can be anywhere in an item, and adapters are not trained on it.
+    let adapted = model.info().adapted && task.demand().is_none();
+    let scope = if adapted {
         edited_places(&lines, size, merges, &code, task.language)
     } else if large {
         Scope::of_items(&lines, merges, task.language)
@@ -89,17 +104,32 @@ pub(super) fn rewrite(
     let rendered = prompt(task.request, &original, &code).render(model.info().family, tokenizer);
     let longest = merged.as_deref().unwrap_or(&original);
     let expected = tokenizer.encode(longest).len().max(tokenizer.encode(&original).len());
-    let max_tokens = expected + tokenizer.encode(&code).len() + SLACK;
     if rendered.tokens.len() + expected >= context {
         return Err(ApplyError::TooLong { tokens: rendered.tokens.len() + expected, context });
     }
-    let mut events = model.submit(GenerateRequest {
-        max_tokens: max_tokens.min(context - rendered.tokens.len()),
+    let most = expected + tokenizer.encode(&code).len() + SLACK;
+    let max_tokens = most.min(context - rendered.tokens.len());
+    let draft = DraftSources { original, suggestion: code, merged };
+    Ok(Plan { scope, rendered, draft, adapted, max_tokens })
+}
+
+/// Lets the model write the file.
+pub(super) fn rewrite(
+    writer: &Writer<'_>,
+    task: &Task<'_>,
+    merges: &[Merge],
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Rewrite, ApplyError> {
+    let Plan { scope, rendered, draft, adapted, max_tokens } = plan(writer.model, task, merges)?;
+    let lines = task.file.lines();
+    let mut events = writer.model.submit(GenerateRequest {
+        max_tokens,
         prompt: rendered.tokens,
-        draft: DraftSources { original, suggestion: code, merged },
+        draft,
         decoder: writer.decoder,
         stop: rendered.stop,
         priority: Priority::Apply,
+        adapted,
         cancel: writer.cancel.clone(),
     });
     let mut text = String::new();
@@ -123,7 +153,7 @@ pub(super) fn rewrite(
                         None => task.file.adopt(&text),
                         Some(scope) => task.file.rebuild(&scope.restore(&lines, &text)),
                     };
-                    return Ok(Rewrite { output, stats: finished.stats });
+                    return Ok(Rewrite { output, stats: finished.stats, adapted });
                 }
             },
         }

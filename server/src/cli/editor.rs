@@ -1,8 +1,7 @@
 //! What `apply` and `bench apply` share: the options of an apply, and the model behind it, fetched and loaded when it
 //! is first needed.
 
-use std::path::PathBuf;
-
+use redraft_model::adapters;
 use redraft_model::catalogue::DEFAULT_MODEL;
 use redraft_model::decode::{DecoderKind, Stats};
 use redraft_model::device::Device;
@@ -23,10 +22,10 @@ pub(crate) struct EditOptions {
     /// The model: a name from `redraft model list`, or the path of a GGUF file; fetched if it is not here
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
-    /// An adapter that the model's rewrites go through: a name from `redraft model list`, or a GGUF file, trained beside
-    /// this model
-    #[arg(long, value_name = "ADAPTER")]
-    adapter: Option<PathBuf>,
+    /// The adapter that the model's rewrites go through: auto (the one that comes with Redraft for this model), none, a name
+    /// from `redraft model list`, or a GGUF file, trained beside this model
+    #[arg(long, value_name = "ADAPTER", default_value_t)]
+    adapter: adapters::Choice,
     /// Where the model runs: cpu, cuda, cuda:1 or metal; candle-cpu is the processor with candle's own kernels
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: Device,
@@ -40,7 +39,7 @@ impl EditOptions {
 
     /// The model and the adapter as the user named them, and where they run unless that is the processor.
     pub(crate) fn model_name(&self) -> String {
-        let adapter = self.adapter.as_ref().map(|path| format!(" with {}", path.display()));
+        let adapter = self.adapter.beside(&self.model).map(|adapter| format!(" with {}", adapter.display()));
         let device = (self.device != Device::Cpu).then(|| format!(" on {}", self.device));
         format!("{}{}{}", self.model, adapter.unwrap_or_default(), device.unwrap_or_default())
     }
@@ -58,7 +57,7 @@ pub(crate) struct Editor {
 impl Editor {
     /// Nothing is loaded yet. `cancel` is what Ctrl-C cancels.
     pub(crate) fn new(options: &EditOptions, mut engine: EngineOptions, cancel: CancellationToken) -> Editor {
-        engine.adapter.clone_from(&options.adapter);
+        engine.adapter = options.adapter.beside(&options.model);
         engine.device = options.device;
         Editor { model: options.model.clone(), engine, handle: None, cancel }
     }

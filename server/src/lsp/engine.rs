@@ -6,7 +6,7 @@
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest};
+use crate::apply::{Applied, ApplyError, ApplyOptions, ApplyRequest, Route};
 use crate::complete::{Counted, Plan, WriteError, Written};
 use crate::session::ModelConfig;
 
@@ -105,8 +105,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Keeps what became of completions.
     fn keep_counted(&self, counted: &Counted);
 
-    /// Lets the model read a file ahead of time, without urgency. Does nothing when the model is not loaded.
-    fn prepare(&self, request: &ApplyRequest, cancel: &CancellationToken);
+    /// Lets the model read ahead of time, without urgency, what it will have to read for `request`, whose suggestion may not
+    /// be known yet. Does nothing when the model is not loaded.
+    fn prepare(&self, request: &ApplyRequest, route: Route, cancel: &CancellationToken);
 
     /// One permit: only one apply at a time runs on the model.
     fn turn(&self) -> &Semaphore;

@@ -6,13 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use redraft_model::cache;
 use redraft_model::catalogue::{self, CatalogueError, Wanted};
 use redraft_model::fetch::{self, Progress as FetchProgress, Snapshot};
-use redraft_model::prompt::RewritePrompt;
 use redraft_model::{EngineOptions, ModelHandle};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Availability, Engine, Model, Step};
-use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, FileText, Progress};
+use crate::apply::{self, Applied, ApplyError, ApplyOptions, ApplyRequest, Progress, Route};
 use crate::complete::{self, Counted, Plan, WriteError, Written};
 use crate::session::ModelConfig;
 
@@ -107,7 +106,7 @@ impl Engine for LocalEngine {
             threads: wanted.threads,
             context: wanted.context,
             kv: wanted.kv,
-            adapter: wanted.adapter.clone(),
+            adapter: wanted.adapter.beside(&wanted.name),
             ..EngineOptions::default()
         };
         let model = ModelHandle::load(&located.path, &options)
@@ -181,21 +180,9 @@ impl Engine for LocalEngine {
         }
     }
 
-    fn prepare(&self, request: &ApplyRequest, cancel: &CancellationToken) {
-        // A model with an adapter is shown what the suggestion is about, and that is not known yet.
-        let Some(model) = self.model().filter(|model| !model.info().adapted) else { return };
-        // As the rewrite will show it, so that it is the same prefix.
-        let original = FileText::new(&request.original).plain();
-        let prompt = RewritePrompt {
-            path: request.path.as_deref(),
-            language: request.language.as_deref(),
-            original: &original,
-            ..RewritePrompt::default()
-        };
-        let prefix = prompt.prefix(model.info().family, model.tokenizer());
-        // The edited file has to fit as well; what is not rewritten whole need not be read.
-        if prefix.len() * 2 < model.info().context_length && prefix.len() < apply::LARGEST_WHOLE {
-            model.prepare(prefix, cancel.clone());
+    fn prepare(&self, request: &ApplyRequest, route: Route, cancel: &CancellationToken) {
+        if let Some(model) = self.model() {
+            apply::prepare(request, route, &model, cancel);
         }
     }
 

@@ -248,7 +248,7 @@ impl Shared {
     ) {
         let cancel = self.root.child_token();
         std::mem::replace(&mut *lock(&self.preparing), cancel.clone()).cancel();
-        let engine = Arc::clone(&self.engine);
+        let (engine, route) = (Arc::clone(&self.engine), self.config().apply.route);
         tokio::spawn(async move {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -257,7 +257,8 @@ impl Shared {
             if let Some(job) = job.await
                 && !cancel.is_cancelled()
             {
-                let _ = tokio::task::spawn_blocking(move || engine.prepare(&job.request(), &cancel)).await;
+                let _ =
+                    tokio::task::spawn_blocking(move || engine.prepare(&job.request(), route, &cancel)).await;
             }
         });
     }

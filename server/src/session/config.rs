@@ -4,10 +4,10 @@
 //! each reported in one sentence, and everything else still counts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use redraft_grammars::Language;
+use redraft_model::adapters;
 use redraft_model::catalogue::DEFAULT_MODEL;
 use redraft_model::device::Device;
 use redraft_model::kv_cache::KvFormat;
@@ -34,8 +34,8 @@ pub struct Config {
 pub struct ModelConfig {
     /// `model.name`: a name of the catalogue or the path of a GGUF file.
     pub name: String,
-    /// `model.adapter`: an adapter that rewrites go through, by its name or its file.
-    pub adapter: Option<PathBuf>,
+    /// `model.adapter`: the adapter that rewrites go through.
+    pub adapter: adapters::Choice,
     /// `model.device`: where it runs.
     pub device: Device,
     /// `model.threads`: how many threads compute; the machine's own choice when not set.
@@ -54,7 +54,7 @@ impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             name: DEFAULT_MODEL.to_owned(),
-            adapter: None,
+            adapter: adapters::Choice::default(),
             device: Device::default(),
             threads: None,
             context: None,
@@ -209,13 +209,13 @@ choices! {
 }
 
 choices! {
-    /// When the model reads a file ahead of time, so that applying starts with the suggestion alone.
+    /// When the model reads ahead of time what an edit will need, so that applying starts with its answer.
     Prepare {
         /// Never.
         Off = "off",
         /// When "Apply suggestion" is offered.
         Offer = "offer",
-        /// Also when a file is opened, and when typing pauses.
+        /// Also when a file is opened, and when typing pauses: models without an adapter read the file then.
         Idle = "idle",
     } default Idle
 }
@@ -236,8 +236,11 @@ impl Config {
         let key = key.strip_prefix("redraft.").unwrap_or(key);
         match key {
             "model.name" => self.model.name = text(key, value)?.to_owned(),
-            "model.adapter" if value.is_null() => self.model.adapter = None,
-            "model.adapter" => self.model.adapter = Some(text(key, value)?.into()),
+            "model.adapter" if value.is_null() => self.model.adapter = adapters::Choice::default(),
+            "model.adapter" => {
+                let Ok(adapter) = text(key, value)?.parse();
+                self.model.adapter = adapter;
+            }
             "model.device" => self.model.device = choice(key, value)?,
             "model.threads" => self.model.threads = count(key, value)?,
             "model.context" => self.model.context = count(key, value)?,
@@ -374,10 +377,15 @@ mod tests {
     #[test]
     fn an_adapter_is_named_and_taken_away_again() {
         let mut config = Config::default();
-        assert!(config.update(&json!({"redraft.model.adapter": "edits.gguf"})).is_empty());
-        assert_eq!(config.model.adapter, Some("edits.gguf".into()));
-        assert!(config.update(&json!({"redraft": {"model": {"adapter": null}}})).is_empty());
-        assert_eq!(config.model.adapter, None);
+        let mut check = |value: Value, adapter: adapters::Choice| {
+            assert!(config.update(&json!({"redraft": {"model": {"adapter": value}}})).is_empty());
+            assert_eq!(config.model.adapter, adapter);
+        };
+        check(json!("edits.gguf"), adapters::Choice::Named("edits.gguf".into()));
+        check(json!("none"), adapters::Choice::None);
+        check(json!("auto"), adapters::Choice::Auto);
+        check(json!("edits.gguf"), adapters::Choice::Named("edits.gguf".into()));
+        check(json!(null), adapters::Choice::Auto);
     }
 
     #[test]

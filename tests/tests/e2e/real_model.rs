@@ -273,16 +273,23 @@ async fn asked_about(options: Value) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn an_edit_that_is_asked_about_lands_where_a_model_with_an_adapter_writes_the_same() {
+async fn an_edit_that_is_asked_about_lands_where_the_model_writes_the_same_by_itself() {
     if !slow() {
         return;
     }
-    let model = json!({
-        "name": "qwen2.5-coder-0.5b", "fetch": "never", "adapter": "qwen2.5-coder-0.5b-rewrite",
-    });
+    let model = |adapter: &str| {
+        let model = json!({"name": "qwen2.5-coder-0.5b", "fetch": "never", "adapter": adapter});
+        json!({"model": model})
+    };
     let wanted = LIMITER.replace("remove(client);\n", "remove(client);\n        self.gone += 1;\n");
     let wanted = wanted.replace("seen.len()", "seen.len() + self.gone");
     let merged = asked_about(json!({"apply": {"route": "deterministic"}})).await;
     assert_eq!(merged, (true, wanted.clone()), "by the merge alone");
-    assert_eq!(asked_about(json!({"model": model})).await, (false, wanted), "with the adapter");
+    let untuned = asked_about(model("none")).await;
+    assert_eq!(untuned, (true, wanted.clone()), "the untuned model votes");
+    assert_eq!(
+        asked_about(model("auto")).await,
+        (false, wanted),
+        "the adapter is its own unless it is taken away"
+    );
 }
