@@ -34,7 +34,7 @@ export interface Setting {
 /** What is running. */
 export interface Status {
   version: string;
-  model: { name: string; state: 'ready' | 'onDisk' | 'missing' | 'unusable' };
+  model: { name: string; adapter: string | null; state: 'ready' | 'onDisk' | 'missing' | 'unusable' };
   device: string;
   kernels: string;
   tokensPerSecond: number | null;

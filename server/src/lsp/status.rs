@@ -36,16 +36,21 @@ pub(super) async fn status(shared: &Arc<Shared>, cancel: &CancellationToken) -> 
         Availability::Unusable(reason) => ("unusable", format!("cannot be used: {reason}")),
     };
     let (device, kernels) = (config.device, config.device.kernels());
+    let adapter = config.adapter.beside(&config.name).map(|adapter| adapter.display().to_string());
+    let through = adapter.as_ref().map(|adapter| format!("; edits go through {adapter}")).unwrap_or_default();
     let speed = shared.last_speed();
     let last = speed.map(|speed| format!("; the last apply wrote {speed:.0} tokens/s")).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     Ok(json!({
         "version": version,
-        "model": {"name": config.name, "state": state},
+        "model": {"name": config.name, "adapter": adapter, "state": state},
         "device": device.to_string(),
         "kernels": kernels,
         "tokensPerSecond": speed,
-        "text": format!("Redraft {version}: the model {} {text}; device {device}, kernels {kernels}{last}", config.name),
+        "text": format!(
+            "Redraft {version}: the model {} {text}{through}; device {device}, kernels {kernels}{last}",
+            config.name,
+        ),
     }))
 }
 

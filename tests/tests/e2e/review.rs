@@ -263,6 +263,7 @@ async fn the_model_is_asked_about_fetched_and_measured() {
     engine.set_availability(Availability::Missing { name: "tiny".to_owned(), bytes: 100 << 20 });
     let status = editor.request("redraft/status", Value::Null).await.unwrap();
     assert_eq!(status["model"]["state"], "missing");
+    assert_eq!(status["model"]["adapter"], "qwen2.5-coder-0.5b-rewrite");
     let shown = execute(&mut editor, "redraft.showStatus", Value::Null).await.unwrap();
     assert_eq!(shown, status);
     let question = editor.asked("window/showMessageRequest").await;
