@@ -236,8 +236,8 @@ impl ModelHandle {
         receiver
     }
 
-    /// Queues texts to be scored by the base model, as urgent as a rewrite. Dropping the receiver cancels the request; an answer that does
-    /// not come means that the worker is gone.
+    /// Queues texts to be scored by the base model, as urgent as a rewrite. Dropping the receiver cancels the request; an
+    /// answer that does not come means that the worker is gone.
     pub fn score(&self, request: ScoreRequest) -> oneshot::Receiver<Result<Scores, ModelError>> {
         let (answer, receiver) = oneshot::channel();
         // Without a worker the sender is dropped, which the receiver sees.
