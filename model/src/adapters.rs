@@ -42,7 +42,7 @@ pub static ROWS: &[Row] = &[
         title: "writes an edit's places anew",
         licence: "Apache-2.0",
         base: "qwen2.5-coder-1.5b",
-        sha256: "2da47e370175eb27990185b9d2db190583a0287f93738b9f76cd74d84b362af4",
+        sha256: "88c76a06a9a5cb7fdb95d8f055367990b48f8b523768c7723c3a359ee54cd32e",
         bytes: include_bytes!("../adapters/qwen2.5-coder-1.5b-rewrite.gguf"),
     },
 ];
