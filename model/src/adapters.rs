@@ -19,7 +19,7 @@ pub struct Row {
     pub title: &'static str,
     /// The SPDX identifier of its licence.
     pub licence: &'static str,
-    /// The model of the [catalogue](crate::catalogue) that it was trained beside.
+    /// The model of the [catalogue] that it was trained beside.
     pub base: &'static str,
     /// SHA-256 of its file in lower-case hexadecimal.
     pub sha256: &'static str,
