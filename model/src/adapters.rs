@@ -115,6 +115,7 @@ mod tests {
             assert!(std::ptr::eq(find(&row.name.to_uppercase()).unwrap(), row));
         }
     }
+
     #[test]
     fn a_model_gets_its_own_adapter_unless_another_or_none_is_named() {
         let beside = |choice: &str, model: &str| {

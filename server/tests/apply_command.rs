@@ -284,11 +284,9 @@ fn the_model_alone_rewrites_the_file() {
     let place = place(ORIGINAL, SUGGESTION);
     for decoder in ["speculative-edit", "autoregressive"] {
         fs::write(&place.file, ORIGINAL).unwrap();
-        let mut args =
-            vec!["lib.rs", "-s", "s.md", "--route", "model", "--decoder", decoder, "--write", "--yes"];
-        // With an adapter it would not be the model alone that writes, nor the whole of larger files.
-        args.extend(["--adapter", "none"]);
+        let args = ["lib.rs", "-s", "s.md", "--route", "model", "--adapter", "none", "--decoder", decoder];
         let mut command = place.command(&args);
+        command.args(["--write", "--yes"]);
         let Some(command) = with_model(&mut command) else { return };
         let (code, _, err) = text(&command.output().unwrap());
         assert_eq!(code, Some(0), "{err}");

@@ -1,5 +1,6 @@
 //! The adapter that comes with Redraft, in the real engine: ten edits of ours come out as they were recorded, to the token,
-//! by both decoders, and what it will have to read is read ahead. Run with `REDRAFT_SLOW_TESTS=1`; the model is fetched if it is not there.
+//! by both decoders, and what it will have to read is read ahead. Run with `REDRAFT_SLOW_TESTS=1`; the model is fetched if
+//! it is not there.
 
 use std::collections::BTreeMap;
 use std::fs;

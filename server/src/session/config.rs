@@ -72,7 +72,7 @@ pub struct ApplyConfig {
     pub route: Route,
     /// `apply.stream`: whether edits are sent while later text is still being verified.
     pub stream: Stream,
-    /// `apply.prepare`: when the model reads a file ahead of time.
+    /// `apply.prepare`: when the model reads ahead of time.
     pub prepare: Prepare,
 }
 
